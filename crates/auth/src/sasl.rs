@@ -1,0 +1,132 @@
+//! The server side of SASL (RFC 4422), the same for SMTP (RFC 4954) and IMAP (RFC 9051 §6.2.2).
+//!
+//! An [`Exchange`] takes decoded responses and answers, and gives challenges, questions and an outcome. Base64, line
+//! limits and framing belong to the protocol crates; passwords and directories to whoever answers.
+
+use crate::Identity;
+
+/// The mechanisms we know. Announced only where [`Mechanism::usable`] says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mechanism {
+    /// `PLAIN` (RFC 4616).
+    Plain,
+    /// `LOGIN` (draft-murchison-sasl-login), for Outlook.
+    Login,
+    /// `SCRAM-SHA-256` (RFC 7677).
+    ScramSha256,
+    /// `SCRAM-SHA-256-PLUS`: bound to the TLS channel (RFC 7677, RFC 9266, RFC 5929 §4).
+    ScramSha256Plus,
+}
+
+/// What the TLS layer knows that SCRAM-PLUS binds to. Empty where TLS ends before us.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct ChannelBindings {
+    /// `tls-exporter` (RFC 9266): 32 octets, TLS 1.3 only.
+    pub tls_exporter: Option<[u8; 32]>,
+    /// `tls-server-end-point` (RFC 5929 §4.1): hash of the certificate we presented.
+    pub tls_server_end_point: Option<Vec<u8>>,
+}
+
+/// A secret text that debug output never shows and memory forgets.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(zeroize::Zeroizing<String>);
+
+/// What an exchange needs to know from its caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// Is this the password of this login, and may it act for that box?
+    Password {
+        /// The login as typed: an address, a user name, perhaps garbage.
+        login: String,
+        /// The box to act for, when another one was named (authorisation identity).
+        acting_for: Option<String>,
+        /// The password as typed.
+        password: Secret,
+    },
+    /// The SCRAM-SHA-256 credentials of this login. Unknown logins get stable false ones, so that strangers learn nothing.
+    ScramCredentials {
+        /// The login as typed.
+        login: String,
+    },
+    /// The person proved to be `login`: may it act for that box?
+    Authorize {
+        /// The login that was proved.
+        login: String,
+        /// The box to act for, when another one was named.
+        acting_for: Option<String>,
+    },
+}
+
+/// The caller's answer to the one open [`Question`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// To `Password` and `Authorize`: yes, and this is who.
+    Accepted(Identity),
+    /// To any question: no.
+    Refused(Failure),
+    /// To `ScramCredentials`: real or false, the exchange cannot tell.
+    Scram(ScramCredentials),
+}
+
+/// What a server keeps of a SCRAM secret (RFC 5802 §3): never the secret itself.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ScramCredentials {
+    /// The salt, 16 octets when we made it.
+    pub salt: Vec<u8>,
+    /// The iteration count.
+    pub iterations: u32,
+    /// `H(ClientKey)`, 32 octets.
+    pub stored_key: [u8; 32],
+    /// `HMAC(SaltedPassword, "Server Key")`, 32 octets.
+    pub server_key: [u8; 32],
+}
+
+/// Why an exchange ended without an identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Wrong login or wrong proof: never said which (535 5.7.8, AUTHENTICATIONFAILED).
+    Credentials,
+    /// The client sent `*` (501 5.7.0, BAD).
+    Cancelled,
+    /// The response breaks the mechanism's grammar (501 5.5.2, BAD).
+    Malformed,
+    /// The directory or the hashing queue cannot answer now (454 4.7.0, UNAVAILABLE).
+    Unavailable,
+    /// Too many failures lately for this account or address: wait (454 4.7.0, UNAVAILABLE).
+    Throttled,
+}
+
+/// What an exchange wants next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Send this challenge (not yet base64) and await a response. Empty for the mechanism's first prompt.
+    Challenge(Vec<u8>),
+    /// Ask, then call [`Exchange::answered`].
+    Ask(Question),
+    /// Over. On success some mechanisms leave data for the success reply; SMTP and IMAP send it as a last challenge.
+    Done(Result<Identity, Failure>),
+}
+
+impl Secret {
+    /// Takes a secret over.
+    pub fn new(text: String) -> Secret {
+        Secret(zeroize::Zeroizing::new(text))
+    }
+
+    /// Shows the secret to the code that verifies it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl std::fmt::Debug for ScramCredentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ScramCredentials(…)")
+    }
+}

@@ -1,0 +1,165 @@
+//! Mail addresses (RFC 5321 §4.1.2, RFC 6531 §3.3).
+
+use std::fmt;
+
+use crate::{Domain, DomainError};
+
+/// The part before the `@`, unquoted. Printed quoted where the grammar asks for it, so that nothing can leave its place.
+///
+/// Never holds a control character; holds non-ASCII only as valid UTF-8 (RFC 6531).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LocalPart(Box<str>);
+
+/// `local-part@domain`. The local part keeps the case it came with; [`Address::canonical`] is what is looked up.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Address {
+    local_part: LocalPart,
+    domain: Domain,
+}
+
+/// Why a text is no address.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// There is no `@` outside quotes.
+    #[error("the address has no @")]
+    NoAt,
+    /// Empty, or over [`LocalPart::OCTETS_MAX`] octets.
+    #[error("the part before the @ must have 1 to {max} octets", max = LocalPart::OCTETS_MAX)]
+    LocalPartLength,
+    /// A character the grammar does not allow, or a quote left open.
+    #[error("the part before the @ holds a character that is not allowed there")]
+    LocalPartSyntax,
+    /// The domain is malformed.
+    #[error(transparent)]
+    Domain(#[from] DomainError),
+}
+
+impl LocalPart {
+    /// Octets in a local part (RFC 5321 §4.5.3.1.1).
+    pub const OCTETS_MAX: usize = 64;
+
+    /// Reads the wire form: a dot-string or a quoted-string (RFC 5321 §4.1.2 `Local-part`).
+    ///
+    /// # Errors
+    /// [`AddressError::LocalPartLength`], [`AddressError::LocalPartSyntax`].
+    pub fn parse(wire: &str) -> Result<LocalPart, AddressError> {
+        let text = match wire.strip_prefix('"') {
+            Some(rest) => unquote(rest)?,
+            None => match wire.split('.').all(|atom| !atom.is_empty() && atom.chars().all(is_atom_character)) {
+                true => wire.to_owned(),
+                false if wire.is_empty() => return Err(AddressError::LocalPartLength),
+                false => return Err(AddressError::LocalPartSyntax),
+            },
+        };
+        match text.len() {
+            1..=LocalPart::OCTETS_MAX => Ok(LocalPart(text.into_boxed_str())),
+            _ => Err(AddressError::LocalPartLength),
+        }
+    }
+
+    /// The unquoted text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The inside of a quoted-string whose opening quote is gone; the closing one must be last.
+fn unquote(rest: &str) -> Result<String, AddressError> {
+    let inside = rest.strip_suffix('"').ok_or(AddressError::LocalPartSyntax)?;
+    let mut text = String::with_capacity(inside.len());
+    let mut characters = inside.chars();
+    while let Some(character) = characters.next() {
+        let literal = match character {
+            '"' => return Err(AddressError::LocalPartSyntax),
+            '\\' => characters.next().filter(|escaped| (' '..='~').contains(escaped)),
+            other => Some(other).filter(|other| !other.is_control()),
+        };
+        text.push(literal.ok_or(AddressError::LocalPartSyntax)?);
+    }
+    Ok(text)
+}
+
+/// `atext` (RFC 5322 §3.2.3), or any non-ASCII character that is no control (RFC 6531 §3.3).
+fn is_atom_character(character: char) -> bool {
+    match character.is_ascii() {
+        true => character.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(character),
+        false => !character.is_control(),
+    }
+}
+
+impl Address {
+    /// Joins the two parts.
+    pub fn new(local_part: LocalPart, domain: Domain) -> Address {
+        Address { local_part, domain }
+    }
+
+    /// The part before the `@`.
+    pub fn local_part(&self) -> &LocalPart {
+        &self.local_part
+    }
+
+    /// The part after the `@`.
+    pub fn domain(&self) -> &Domain {
+        &self.domain
+    }
+
+    /// The form under which addresses are stored and looked up: local part in lower case. We never make two mailboxes
+    /// of one spelling, which RFC 5321 §2.4 leaves to the host that owns the domain.
+    pub fn canonical(&self) -> Address {
+        Address {
+            local_part: LocalPart(self.local_part.0.to_lowercase().into_boxed_str()),
+            domain: self.domain.clone(),
+        }
+    }
+
+    /// True when the address can travel without SMTPUTF8 (RFC 6531 §3.1).
+    pub fn is_ascii(&self) -> bool {
+        self.local_part.0.is_ascii()
+    }
+}
+
+impl std::str::FromStr for Address {
+    type Err = AddressError;
+
+    /// Splits at the last `@`: an `@` inside quotes belongs to the local part.
+    fn from_str(text: &str) -> Result<Address, AddressError> {
+        let (local_part, domain) = text.rsplit_once('@').ok_or(AddressError::NoAt)?;
+        Ok(Address { local_part: LocalPart::parse(local_part)?, domain: domain.parse()? })
+    }
+}
+
+impl fmt::Display for LocalPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.split('.').all(|atom| !atom.is_empty() && atom.chars().all(is_atom_character)) {
+            return f.write_str(&self.0);
+        }
+        f.write_str("\"")?;
+        for character in self.0.chars() {
+            if matches!(character, '"' | '\\') {
+                f.write_str("\\")?;
+            }
+            write!(f, "{character}")?;
+        }
+        f.write_str("\"")
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.local_part, self.domain)
+    }
+}
+
+/// Addresses are personal data and do not appear in debug output or logs; account ids do.
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Address(…)")
+    }
+}
+
+/// As for [`Address`].
+impl fmt::Debug for LocalPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LocalPart(…)")
+    }
+}

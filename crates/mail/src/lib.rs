@@ -1,0 +1,17 @@
+//! The vocabulary: addresses, envelopes, statuses, messages and MIME, trace fields, parsed and printed.
+//!
+//! Nothing here performs I/O or reads a clock; every other crate speaks in these types.
+
+pub mod address;
+pub mod domain;
+pub mod envelope;
+pub mod language;
+pub mod refusal;
+pub mod status;
+
+pub use address::{Address, AddressError, LocalPart};
+pub use domain::{Domain, DomainError};
+pub use envelope::{BodyKind, Envelope, ForwardPath, ReversePath};
+pub use language::Language;
+pub use refusal::Refusal;
+pub use status::EnhancedStatus;

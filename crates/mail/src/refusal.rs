@@ -1,0 +1,152 @@
+//! Every reason to say no, in one closed list: its rule id, its status (RFC 3463) and its sentences.
+//!
+//! Protocol crates choose code and framing (`smtp::reply`, `imap::response`); the reasons are here, so that a reviewer
+//! reads on one page what users may be told. Sentences for SMTP and IMAP4rev1 are ASCII, French without accents.
+
+use crate::{EnhancedStatus, Language};
+
+/// Why something was refused. Values are carried so that the sentence can name them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// `recipient.unknown`: the domain is ours, the address is nobody's.
+    RecipientUnknown,
+    /// `recipient.disabled`: the account receives nothing any more.
+    RecipientDisabled,
+    /// `recipient.unlisted`: neither a box here nor a domain we may send to.
+    RecipientUnlisted {
+        /// The domain as given, ASCII form.
+        domain: String,
+    },
+    /// `sender.not_yours`: envelope sender, From or Sender is not an address of the account.
+    SenderNotYours {
+        /// The address found, ASCII form, `?` for what is not ASCII.
+        address: String,
+    },
+    /// `sender.missing`: the message names no author, or the header cannot be read.
+    SenderMissing,
+    /// `limit.size`: more octets than the listener takes.
+    MessageTooLarge {
+        /// The limit, octets on the wire.
+        octets_max: u64,
+    },
+    /// `limit.recipients`: more recipients than one message may have.
+    TooManyRecipients {
+        /// The limit.
+        max: usize,
+    },
+    /// `mailbox.full`: the account's quota is reached.
+    QuotaExceeded,
+    /// `loop`: more Received fields than a mail that travels well ever has.
+    Loop {
+        /// The limit.
+        received_max: usize,
+    },
+    /// `content.bare_line_end`: a CR or LF alone, the raw material of SMTP smuggling (CVE-2023-51764).
+    BareLineEnd,
+    /// `content.malformed`: the message breaks a bound of ours on MIME depth, parts or header size.
+    ContentMalformed,
+    /// `store.full`: free space is under the reserve.
+    StoreFull,
+    /// `store.trouble`: the store cannot take the message now.
+    StoreTrouble,
+    /// `access.suspended`: the account was disabled during the session.
+    AccountSuspended,
+}
+
+impl Refusal {
+    /// The stable word that ends every sentence, in brackets, and names the rule in logs and metrics.
+    pub fn rule(&self) -> &'static str {
+        match self {
+            Refusal::RecipientUnknown => "recipient.unknown",
+            Refusal::RecipientDisabled => "recipient.disabled",
+            Refusal::RecipientUnlisted { .. } => "recipient.unlisted",
+            Refusal::SenderNotYours { .. } => "sender.not_yours",
+            Refusal::SenderMissing => "sender.missing",
+            Refusal::MessageTooLarge { .. } => "limit.size",
+            Refusal::TooManyRecipients { .. } => "limit.recipients",
+            Refusal::QuotaExceeded => "mailbox.full",
+            Refusal::Loop { .. } => "loop",
+            Refusal::BareLineEnd => "content.bare_line_end",
+            Refusal::ContentMalformed => "content.malformed",
+            Refusal::StoreFull => "store.full",
+            Refusal::StoreTrouble => "store.trouble",
+            Refusal::AccountSuspended => "access.suspended",
+        }
+    }
+
+    /// The enhanced status (RFC 3463 §3); its class says whether trying again may help.
+    pub fn status(&self) -> EnhancedStatus {
+        match self {
+            Refusal::RecipientUnknown => EnhancedStatus::new(5, 1, 1),
+            Refusal::RecipientDisabled => EnhancedStatus::new(5, 2, 1),
+            Refusal::RecipientUnlisted { .. } | Refusal::SenderNotYours { .. } => EnhancedStatus::new(5, 7, 1),
+            Refusal::SenderMissing | Refusal::BareLineEnd | Refusal::ContentMalformed => EnhancedStatus::new(5, 6, 0),
+            Refusal::MessageTooLarge { .. } => EnhancedStatus::new(5, 3, 4),
+            Refusal::TooManyRecipients { .. } => EnhancedStatus::new(4, 5, 3),
+            Refusal::QuotaExceeded => EnhancedStatus::new(4, 2, 2),
+            Refusal::Loop { .. } => EnhancedStatus::new(5, 4, 6),
+            Refusal::StoreFull => EnhancedStatus::new(4, 3, 1),
+            Refusal::StoreTrouble => EnhancedStatus::new(4, 3, 0),
+            Refusal::AccountSuspended => EnhancedStatus::new(5, 7, 1),
+        }
+    }
+
+    /// One ASCII sentence without code or status, ending in `[rule-id]`. At most 400 octets.
+    pub fn sentence(&self, language: Language) -> String {
+        let text = match language {
+            Language::French => self.french(),
+            Language::English => self.english(),
+        };
+        format!("{text} [{}]", self.rule())
+    }
+
+    fn french(&self) -> String {
+        match self {
+            Refusal::RecipientUnknown => "Cette adresse n'existe pas ici.".into(),
+            Refusal::RecipientDisabled => "Cette boite ne recoit plus de messages.".into(),
+            Refusal::RecipientUnlisted { domain } => format!(
+                "{domain} n'est pas dans l'espace de confiance MSSante et cette adresse n'est pas un compte d'ici : \
+                 non envoye. Cherchez sur annuaire.sante.fr."
+            ),
+            Refusal::SenderNotYours { address } => format!("{address} n'est pas une adresse de votre boite."),
+            Refusal::SenderMissing => "Le message ne nomme pas son auteur (champ From).".into(),
+            Refusal::MessageTooLarge { octets_max } => {
+                format!("Message trop volumineux : maximum {octets_max} octets. Non envoye.")
+            }
+            Refusal::TooManyRecipients { max } => format!("Maximum {max} destinataires par message."),
+            Refusal::QuotaExceeded => "La boite du destinataire est pleine.".into(),
+            Refusal::Loop { received_max } => {
+                format!("Le message tourne en rond : plus de {received_max} champs Received.")
+            }
+            Refusal::BareLineEnd => "Le message contient un CR ou un LF isole : non accepte.".into(),
+            Refusal::ContentMalformed => "La structure MIME du message depasse nos limites : non accepte.".into(),
+            Refusal::StoreFull => "Place insuffisante sur le serveur, reessayez plus tard.".into(),
+            Refusal::StoreTrouble => "Incident de stockage, reessayez plus tard.".into(),
+            Refusal::AccountSuspended => "Ce compte est suspendu.".into(),
+        }
+    }
+
+    fn english(&self) -> String {
+        match self {
+            Refusal::RecipientUnknown => "There is no such address here.".into(),
+            Refusal::RecipientDisabled => "This mailbox no longer receives mail.".into(),
+            Refusal::RecipientUnlisted { domain } => format!(
+                "{domain} is not in the MSSante trust space and this is no account here: not sent. \
+                 Search annuaire.sante.fr."
+            ),
+            Refusal::SenderNotYours { address } => format!("{address} is not an address of your box."),
+            Refusal::SenderMissing => "The message names no author (From field).".into(),
+            Refusal::MessageTooLarge { octets_max } => {
+                format!("Message too large: at most {octets_max} octets. Not sent.")
+            }
+            Refusal::TooManyRecipients { max } => format!("At most {max} recipients per message."),
+            Refusal::QuotaExceeded => "The recipient's mailbox is full.".into(),
+            Refusal::Loop { received_max } => format!("The message loops: more than {received_max} Received fields."),
+            Refusal::BareLineEnd => "The message holds a CR or LF on its own: not accepted.".into(),
+            Refusal::ContentMalformed => "The MIME structure of the message exceeds our bounds: not accepted.".into(),
+            Refusal::StoreFull => "Not enough space on the server, try again later.".into(),
+            Refusal::StoreTrouble => "Storage trouble, try again later.".into(),
+            Refusal::AccountSuspended => "This account is suspended.".into(),
+        }
+    }
+}

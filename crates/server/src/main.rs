@@ -1,0 +1,2 @@
+//! The binary `sceau`.
+fn main() {}
