@@ -1,2 +1,3 @@
 //! The binary `sceau`.
+
 fn main() {}
