@@ -3,7 +3,20 @@
 //! An [`Exchange`] takes decoded responses and answers, and gives challenges, questions and an outcome. Base64, line
 //! limits and framing belong to the protocol crates; passwords and directories to whoever answers.
 
+mod exchange;
+mod login;
+mod plain;
+mod scram;
+
+pub use exchange::Exchange;
+
 use crate::Identity;
+
+/// Octets in a login, a password, an authorisation identity or a nonce. RFC 4616 §2 asks for at least 255.
+pub const FIELD_OCTETS_MAX: usize = 1_024;
+
+/// Octets of randomness in our half of a SCRAM nonce: 24 characters of base64.
+pub const NONCE_OCTETS: usize = 18;
 
 /// The mechanisms we know. Announced only where [`Mechanism::usable`] says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -103,8 +116,68 @@ pub enum Progress {
     Challenge(Vec<u8>),
     /// Ask, then call [`Exchange::answered`].
     Ask(Question),
-    /// Over. On success some mechanisms leave data for the success reply; SMTP and IMAP send it as a last challenge.
+    /// Over. What SCRAM leaves for success was sent before as a last challenge, answered by an empty response
+    /// (RFC 4954 §4, RFC 9051 §6.2.2: neither protocol carries data in its success reply).
     Done(Result<Identity, Failure>),
+}
+
+/// Whether the octets of this connection travel in the clear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// No TLS: no mechanism is offered.
+    Clear,
+    /// TLS, ended here or by a proxy we trust.
+    Encrypted,
+}
+
+impl Mechanism {
+    /// Every mechanism, strongest first: the order in which they are announced.
+    pub const ALL: [Mechanism; 4] =
+        [Mechanism::ScramSha256Plus, Mechanism::ScramSha256, Mechanism::Plain, Mechanism::Login];
+
+    /// The registered name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mechanism::Plain => "PLAIN",
+            Mechanism::Login => "LOGIN",
+            Mechanism::ScramSha256 => "SCRAM-SHA-256",
+            Mechanism::ScramSha256Plus => "SCRAM-SHA-256-PLUS",
+        }
+    }
+
+    /// Reads a name, in any case.
+    pub fn from_name(name: &str) -> Option<Mechanism> {
+        Mechanism::ALL.into_iter().find(|mechanism| name.eq_ignore_ascii_case(mechanism.name()))
+    }
+
+    /// Whether it may be announced and used here: nothing in the clear, `-PLUS` only where there is something to bind to.
+    pub fn usable(self, channel: Channel, bindings: &ChannelBindings) -> bool {
+        match (channel, self) {
+            (Channel::Clear, _) => false,
+            (Channel::Encrypted, Mechanism::ScramSha256Plus) => !bindings.is_empty(),
+            (Channel::Encrypted, Mechanism::Plain | Mechanism::Login | Mechanism::ScramSha256) => true,
+        }
+    }
+
+    /// What to announce, strongest first.
+    pub fn announced(channel: Channel, bindings: &ChannelBindings) -> impl Iterator<Item = Mechanism> {
+        Mechanism::ALL.into_iter().filter(move |mechanism| mechanism.usable(channel, bindings))
+    }
+}
+
+impl ChannelBindings {
+    /// Whether there is nothing to bind to.
+    pub fn is_empty(&self) -> bool {
+        self.tls_exporter.is_none() && self.tls_server_end_point.is_none()
+    }
+}
+
+impl std::fmt::Debug for ChannelBindings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let exporter = self.tls_exporter.is_some();
+        let end_point = self.tls_server_end_point.is_some();
+        write!(f, "ChannelBindings(exporter: {exporter}, end point: {end_point})")
+    }
 }
 
 impl Secret {
