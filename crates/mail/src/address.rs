@@ -57,6 +57,18 @@ impl LocalPart {
         }
     }
 
+    /// Takes an unquoted text, as an account's name or a parsed header gives it.
+    ///
+    /// # Errors
+    /// [`AddressError::LocalPartLength`], [`AddressError::LocalPartSyntax`].
+    pub fn from_text(text: &str) -> Result<LocalPart, AddressError> {
+        match text.len() {
+            1..=LocalPart::OCTETS_MAX if text.chars().any(char::is_control) => Err(AddressError::LocalPartSyntax),
+            1..=LocalPart::OCTETS_MAX => Ok(LocalPart(text.into())),
+            _ => Err(AddressError::LocalPartLength),
+        }
+    }
+
     /// The unquoted text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -3,11 +3,16 @@
 //! Nothing here performs I/O or reads a clock; every other crate speaks in these types.
 
 pub mod address;
+pub mod decode;
 pub mod domain;
 pub mod envelope;
+pub mod header;
 pub mod language;
+pub mod message;
+pub mod mime;
 pub mod refusal;
 pub mod status;
+pub mod trace;
 
 pub use address::{Address, AddressError, LocalPart};
 pub use domain::{Domain, DomainError};

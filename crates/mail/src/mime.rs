@@ -1,0 +1,20 @@
+//! The delivery index: what a message is made of, found in one pass while it is spooled.
+//!
+//! [`Scanner`] takes the octets in chunks of any size and holds a bounded amount of memory whatever it is fed.
+//! [`MessageIndex`] is what it finds: structure with octet offsets, envelope fields, header texts, preview, and the
+//! facts policy decides on. [`MessageIndex::split`] gives the parts in the compact form the store keeps.
+//!
+//! Offsets count from the first octet fed to the scanner. A stored message has a trace prefix before that octet:
+//! [`Part::section`] takes its length and answers in octets of the message as clients see it.
+
+pub mod envelope;
+pub mod index;
+pub mod part;
+pub mod scanner;
+pub mod section;
+
+pub use envelope::EnvelopeFields;
+pub use index::{Attachments, Exceeded, Facts, HeaderText, MessageIndex, Split, StoredFormError, Thread};
+pub use part::{Content, Disposition, EncapsulatedMessage, Parameter, Part, TransferEncoding};
+pub use scanner::{Limits, Scanner};
+pub use section::SectionText;
