@@ -1,1 +1,10 @@
-//! (skeleton)
+//! The SMTP dialogue (RFC 5321), server and client side, as state machines over bytes.
+//!
+//! A session takes bytes, answers and time, and gives actions; it opens no socket and reads no clock. Grammar, order and
+//! limits are decided here, everything else is asked.
+
+pub mod client_name;
+pub mod limits;
+pub mod server;
+
+pub use client_name::ClientName;
