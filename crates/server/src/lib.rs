@@ -1,8 +1,12 @@
-//! Assembles the rest: drivers that pump sessions over sockets, configuration, life cycle. The binary `sceau` is a thin shell.
+//! Assembles the rest: configuration, listeners, drivers that pump sessions, the life cycle, the command line.
+//!
+//! The only crate that spawns tasks (ARCHITECTURE.md, invariant 6). The binary `sceau` is a thin shell around it.
+
 #![allow(
     clippy::disallowed_types,
     clippy::disallowed_methods,
-    reason = "this crate owns tasks, clocks and configuration files"
+    reason = "this crate owns tasks, clocks and configuration files (ARCHITECTURE.md)"
 )]
 
 pub mod access;
+pub mod sessions;

@@ -1,3 +1,6 @@
 //! The binary `sceau`.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    net::tls::install_crypto_provider();
+    std::process::ExitCode::SUCCESS
+}

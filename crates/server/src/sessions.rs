@@ -1,0 +1,350 @@
+//! The sessions that are open: counted, limited, listed, and ended when their account is disabled.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use auth::{AccountId, Identity};
+use ipnet::IpNet;
+use tokio::sync::watch;
+
+/// Names a session in logs and in `sceau session`; never reused while the process lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub u64);
+
+/// What a session speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// SMTP from other hosts.
+    Relay,
+    /// SMTP from our users.
+    Submission,
+    /// IMAP.
+    Imap,
+}
+
+/// How many sessions there may be.
+#[derive(Clone, Debug)]
+pub struct SessionLimits {
+    /// In the whole process.
+    pub total_max: usize,
+    /// From one address, unless a network of `networks` holds it.
+    pub per_address_max: usize,
+    /// Of one account (as the box acted for).
+    pub per_account_max: usize,
+    /// Networks in which every address may have another figure: a hospital behind one NAT address, a proxy.
+    pub networks: Vec<(IpNet, usize)>,
+}
+
+/// Why a session is not let in, or not signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TooMany {
+    /// The process is full.
+    #[error("too many sessions")]
+    Sessions,
+    /// The address has its share.
+    #[error("too many sessions from this address")]
+    FromAddress,
+    /// The account has its share.
+    #[error("too many sessions of this account")]
+    OfAccount,
+}
+
+/// Why a session is asked to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The server stops: 421 4.3.2, `BYE`.
+    Stopping,
+    /// The account was disabled: 421, `BYE`, at once.
+    Suspended,
+    /// An administrator ended this session.
+    Administrator,
+}
+
+/// All open sessions. Cheap to clone.
+#[derive(Clone)]
+pub struct Sessions {
+    shared: Arc<Shared>,
+}
+
+/// One open session; dropping it takes it off the list.
+pub struct Session {
+    id: SessionId,
+    protocol: Protocol,
+    peer: IpAddr,
+    ending: watch::Receiver<Option<Ending>>,
+    shared: Arc<Shared>,
+}
+
+/// A line of `sceau session list`.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// The session.
+    pub id: SessionId,
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// Where it comes from.
+    pub peer: IpAddr,
+    /// Who signed in, when someone did.
+    pub identity: Option<Identity>,
+    /// How long it has been open.
+    pub age: Duration,
+}
+
+struct Shared {
+    limits: SessionLimits,
+    next: AtomicU64,
+    open: Mutex<Open>,
+}
+
+#[derive(Default)]
+struct Open {
+    sessions: HashMap<SessionId, Entry>,
+    by_address: HashMap<IpAddr, usize>,
+    by_account: HashMap<AccountId, usize>,
+    stopping: bool,
+}
+
+struct Entry {
+    protocol: Protocol,
+    peer: IpAddr,
+    identity: Option<Identity>,
+    since: Instant,
+    ending: watch::Sender<Option<Ending>>,
+}
+
+impl Sessions {
+    /// None open yet.
+    pub fn new(limits: SessionLimits) -> Sessions {
+        Sessions { shared: Arc::new(Shared { limits, next: AtomicU64::new(1), open: Mutex::default() }) }
+    }
+
+    /// Lets a session in.
+    ///
+    /// # Errors
+    /// [`TooMany::Sessions`], [`TooMany::FromAddress`].
+    pub fn open(&self, protocol: Protocol, peer: IpAddr) -> Result<Session, TooMany> {
+        let peer = peer.to_canonical();
+        let mut open = self.shared.lock();
+        if open.sessions.len() >= self.shared.limits.total_max || open.stopping {
+            return Err(TooMany::Sessions);
+        }
+        let from_address = open.by_address.entry(peer).or_default();
+        if *from_address >= self.shared.limits.per_address(peer) {
+            return Err(TooMany::FromAddress);
+        }
+        *from_address += 1;
+        let id = SessionId(self.shared.next.fetch_add(1, Ordering::Relaxed));
+        let (sender, ending) = watch::channel(None);
+        let entry = Entry { protocol, peer, identity: None, since: Instant::now(), ending: sender };
+        open.sessions.insert(id, entry);
+        Ok(Session { id, protocol, peer, ending, shared: self.shared.clone() })
+    }
+
+    /// Asks one session to end; false when there is none of that name.
+    pub fn end(&self, id: SessionId) -> bool {
+        match self.shared.lock().sessions.get(&id) {
+            Some(entry) => entry.ending.send_replace(Some(Ending::Administrator)).is_none(),
+            None => false,
+        }
+    }
+
+    /// Asks every session of this person, or acting for this box, to end; says how many there were.
+    pub fn suspend(&self, account: AccountId) -> usize {
+        let open = self.shared.lock();
+        let concerned = open.sessions.values().filter(|entry| {
+            entry.identity.as_ref().is_some_and(|who| who.person == account || who.acting_for == account)
+        });
+        concerned.map(|entry| entry.ending.send_replace(Some(Ending::Suspended))).count()
+    }
+
+    /// Asks all to end, and lets none in any more.
+    pub fn stop(&self) {
+        let mut open = self.shared.lock();
+        open.stopping = true;
+        for entry in open.sessions.values() {
+            entry.ending.send_if_modified(|ending| ending.replace(Ending::Stopping).is_none());
+        }
+    }
+
+    /// How many are open.
+    pub fn count(&self) -> usize {
+        self.shared.lock().sessions.len()
+    }
+
+    /// All of them, oldest first.
+    pub fn list(&self) -> Vec<Listed> {
+        let open = self.shared.lock();
+        let mut list: Vec<Listed> = open
+            .sessions
+            .iter()
+            .map(|(id, entry)| Listed {
+                id: *id,
+                protocol: entry.protocol,
+                peer: entry.peer,
+                identity: entry.identity.clone(),
+                age: entry.since.elapsed(),
+            })
+            .collect();
+        list.sort_by_key(|listed| listed.id);
+        list
+    }
+}
+
+impl Session {
+    /// Its name in logs.
+    pub fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// What it speaks.
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// Where it comes from (behind a PROXY protocol: the real client).
+    pub fn peer(&self) -> IpAddr {
+        self.peer
+    }
+
+    /// Records who signed in; from now on disabling that account ends this session.
+    ///
+    /// # Errors
+    /// [`TooMany::OfAccount`]; the session then has no identity.
+    pub fn signed_in(&self, identity: &Identity) -> Result<(), TooMany> {
+        let mut open = self.shared.lock();
+        let of_account = open.by_account.entry(identity.acting_for).or_default();
+        if *of_account >= self.shared.limits.per_account_max {
+            return Err(TooMany::OfAccount);
+        }
+        *of_account += 1;
+        let former = open.sessions.get_mut(&self.id).and_then(|entry| entry.identity.replace(identity.clone()));
+        if let Some(former) = former {
+            forget(&mut open.by_account, &former.acting_for);
+        }
+        Ok(())
+    }
+
+    /// Why this session is to end, once it is.
+    pub fn ending(&self) -> Option<Ending> {
+        *self.ending.borrow()
+    }
+
+    /// Waits until this session is to end. Cancel safe.
+    pub async fn ended(&mut self) -> Ending {
+        match self.ending.wait_for(Option::is_some).await {
+            Ok(ending) => ending.unwrap_or(Ending::Stopping),
+            // The entry lives as long as this guard, so the sender cannot be gone.
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let mut open = self.shared.lock();
+        forget(&mut open.by_address, &self.peer);
+        if let Some(identity) = open.sessions.remove(&self.id).and_then(|entry| entry.identity) {
+            forget(&mut open.by_account, &identity.acting_for);
+        }
+    }
+}
+
+/// One less; a count of zero leaves the map, which would otherwise keep every address ever seen.
+fn forget<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count = count.saturating_sub(1);
+        if *count == 0 {
+            counts.remove(key);
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl SessionLimits {
+    /// The figure of the narrowest network that holds the address.
+    fn per_address(&self, peer: IpAddr) -> usize {
+        let holding = self.networks.iter().filter(|(network, _)| network.contains(&peer));
+        holding.max_by_key(|(network, _)| network.prefix_len()).map_or(self.per_address_max, |(_, max)| *max)
+    }
+}
+
+impl std::fmt::Display for SessionId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits() -> SessionLimits {
+        SessionLimits {
+            total_max: 4,
+            per_address_max: 1,
+            per_account_max: 1,
+            networks: vec![("10.0.0.0/8".parse().unwrap(), 2)],
+        }
+    }
+
+    fn identity(person: i64, acting_for: i64) -> Identity {
+        Identity {
+            person: AccountId(person),
+            acting_for: AccountId(acting_for),
+            language: mail::Language::French,
+        }
+    }
+
+    #[test]
+    fn an_address_has_its_share_and_gets_it_back() {
+        let sessions = Sessions::new(limits());
+        let home = "192.0.2.1".parse().unwrap();
+        let first = sessions.open(Protocol::Imap, home).unwrap();
+        assert_eq!(sessions.open(Protocol::Imap, home).err(), Some(TooMany::FromAddress));
+        drop(first);
+        assert!(sessions.open(Protocol::Imap, home).is_ok());
+        assert!(sessions.shared.lock().by_address.is_empty());
+    }
+
+    #[test]
+    fn a_network_may_have_a_figure_of_its_own() {
+        let sessions = Sessions::new(limits());
+        let hospital = "10.1.2.3".parse().unwrap();
+        let _open = [sessions.open(Protocol::Imap, hospital).unwrap(), sessions.open(Protocol::Imap, hospital).unwrap()];
+        assert_eq!(sessions.open(Protocol::Imap, hospital).err(), Some(TooMany::FromAddress));
+    }
+
+    #[tokio::test]
+    async fn disabling_an_account_ends_its_sessions_as_person_and_as_box() {
+        let sessions = Sessions::new(limits());
+        let mut person = sessions.open(Protocol::Imap, "192.0.2.1".parse().unwrap()).unwrap();
+        let mut acted_for = sessions.open(Protocol::Submission, "192.0.2.2".parse().unwrap()).unwrap();
+        let stranger = sessions.open(Protocol::Imap, "192.0.2.3".parse().unwrap()).unwrap();
+        person.signed_in(&identity(7, 8)).unwrap();
+        acted_for.signed_in(&identity(9, 7)).unwrap();
+        stranger.signed_in(&identity(9, 9)).unwrap();
+        assert_eq!(sessions.suspend(AccountId(7)), 2);
+        assert_eq!(person.ended().await, Ending::Suspended);
+        assert_eq!(acted_for.ended().await, Ending::Suspended);
+        assert_eq!(stranger.ending(), None);
+    }
+
+    #[test]
+    fn an_account_has_its_share() {
+        let sessions = Sessions::new(limits());
+        let first = sessions.open(Protocol::Imap, "192.0.2.1".parse().unwrap()).unwrap();
+        let second = sessions.open(Protocol::Imap, "192.0.2.2".parse().unwrap()).unwrap();
+        first.signed_in(&identity(1, 1)).unwrap();
+        assert_eq!(second.signed_in(&identity(1, 1)), Err(TooMany::OfAccount));
+        drop(first);
+        assert_eq!(second.signed_in(&identity(1, 1)), Ok(()));
+    }
+}
