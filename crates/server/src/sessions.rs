@@ -296,11 +296,7 @@ mod tests {
     }
 
     fn identity(person: i64, acting_for: i64) -> Identity {
-        Identity {
-            person: AccountId(person),
-            acting_for: AccountId(acting_for),
-            language: mail::Language::French,
-        }
+        Identity { person: AccountId(person), acting_for: AccountId(acting_for), language: mail::Language::French }
     }
 
     #[test]
@@ -318,7 +314,8 @@ mod tests {
     fn a_network_may_have_a_figure_of_its_own() {
         let sessions = Sessions::new(limits());
         let hospital = "10.1.2.3".parse().unwrap();
-        let _open = [sessions.open(Protocol::Imap, hospital).unwrap(), sessions.open(Protocol::Imap, hospital).unwrap()];
+        let _open =
+            [sessions.open(Protocol::Imap, hospital).unwrap(), sessions.open(Protocol::Imap, hospital).unwrap()];
         assert_eq!(sessions.open(Protocol::Imap, hospital).err(), Some(TooMany::FromAddress));
     }
 
