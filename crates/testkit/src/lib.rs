@@ -1,1 +1,4 @@
-//! (skeleton)
+//! What tests share: the dialogue runner and its fellows. A dev-dependency only.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests read transcripts from files")]
+
+pub mod dialogue;
