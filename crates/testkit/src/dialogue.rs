@@ -320,7 +320,10 @@ mod tests {
 
     #[test]
     fn what_is_written_is_what_must_happen() {
-        assert_eq!(play("C: a\nC: b\nS: a\nS: b\n  C~ x\\x41\\{2*yz}\\r\\n\nS: xAyzyz\n-- 1 minute passes\n-- closed"), Ok(()));
+        assert_eq!(
+            play("C: a\nC: b\nS: a\nS: b\n  C~ x\\x41\\{2*yz}\\r\\n\nS: xAyzyz\n-- 1 minute passes\n-- closed"),
+            Ok(())
+        );
         assert_eq!(play("C: id 17 ok\nS: id … ok"), Ok(()));
         assert_eq!(play("C: a\nS: b"), Err("line 2: expected \"b\", got \"a\"".into()));
         assert_eq!(play("C: a\n\n-- 5 seconds pass"), Err("line 3: before this, unexpected \"a\\r\\n\"".into()));
