@@ -3,6 +3,8 @@
 //! Nothing here performs I/O: an exchange asks its questions as data, and the caller answers from its directory.
 
 pub mod identity;
+pub mod password;
 pub mod sasl;
+pub mod throttle;
 
 pub use identity::{AccountId, Identity};
