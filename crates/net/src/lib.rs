@@ -11,7 +11,10 @@
 
 pub mod clock;
 pub mod connection;
+pub mod listener;
+pub mod proxy;
 pub mod tls;
 
 pub use clock::{Clock, Randomness, SystemClock, SystemRandomness};
 pub use connection::Connection;
+pub use listener::Listener;
