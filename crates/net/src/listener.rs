@@ -132,7 +132,6 @@ pub fn activated() -> io::Result<Vec<(String, StdListener)>> {
         .collect()
 }
 
-
 #[cfg(test)]
 mod tests {
     use tokio::io::AsyncReadExt;
