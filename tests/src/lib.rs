@@ -1,0 +1,25 @@
+//! What the end-to-end tests and the bench share: a running server, plain clients, and messages to send.
+//!
+//! The clients are blocking and small on purpose: a test reads as the dialogue it holds, and the load generator of
+//! `scripts/bench` costs little next to the server it measures.
+
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "tests own sockets, files, threads and a clock"
+)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a failure here is a failed test, and the panic names it"
+)]
+
+pub mod imap;
+pub mod ledger;
+pub mod letter;
+pub mod preload;
+pub mod random;
+pub mod server;
+pub mod smtp;
+pub mod wire;
