@@ -2,6 +2,8 @@
 
 use aws_lc_rs::{digest, hmac, pbkdf2};
 
+use base64::{Engine, prelude::BASE64_STANDARD};
+
 use super::{GeneratedSecret, SALT_OCTETS};
 use crate::sasl::ScramCredentials;
 
@@ -31,6 +33,29 @@ pub fn false_credentials(server_secret: &[u8; 32], login: &str) -> ScramCredenti
     ScramCredentials { salt, iterations: ITERATIONS, stored_key, server_key }
 }
 
+/// The text a store keeps: `SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey`, each in base64, as PostgreSQL writes it.
+pub fn to_stored(credentials: &ScramCredentials) -> String {
+    let [salt, stored, server] = [&credentials.salt[..], &credentials.stored_key, &credentials.server_key]
+        .map(|octets| BASE64_STANDARD.encode(octets));
+    format!("{PREFIX}{}:{salt}${stored}:{server}", credentials.iterations)
+}
+
+/// Reads what [`to_stored`] wrote; `None` for anything else.
+pub fn from_stored(stored: &str) -> Option<ScramCredentials> {
+    let (cost, keys) = stored.strip_prefix(PREFIX)?.split_once('$')?;
+    let (iterations, salt) = cost.split_once(':')?;
+    let (stored_key, server_key) = keys.split_once(':')?;
+    let key = |text: &str| <[u8; 32]>::try_from(BASE64_STANDARD.decode(text).ok()?).ok();
+    Some(ScramCredentials {
+        salt: BASE64_STANDARD.decode(salt).ok()?,
+        iterations: iterations.parse().ok()?,
+        stored_key: key(stored_key)?,
+        server_key: key(server_key)?,
+    })
+}
+
+const PREFIX: &str = "SCRAM-SHA-256$";
+
 fn hash(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));
     parts.iter().for_each(|part| context.update(part));
@@ -51,6 +76,17 @@ mod tests {
         assert_ne!(one, false_credentials(&[1; 32], "bob@a.example"));
         assert_ne!(one.salt, false_credentials(&[2; 32], "ann@a.example").salt);
         assert_eq!((one.salt.len(), one.iterations), (real.salt.len(), real.iterations));
+    }
+
+    #[test]
+    fn stored_credentials_read_back() {
+        let credentials = derive(&GeneratedSecret::new(&[5; 20]), [9; SALT_OCTETS]);
+        let stored = to_stored(&credentials);
+        assert!(stored.starts_with("SCRAM-SHA-256$4096:CQkJ"), "{stored}");
+        assert_eq!(from_stored(&stored), Some(credentials));
+        for bad in ["", "SCRAM-SHA-256$", "SCRAM-SHA-256$4096:x$y:z", &stored[1..], &stored[..stored.len() - 4]] {
+            assert_eq!(from_stored(bad), None, "{bad}");
+        }
     }
 
     #[test]
