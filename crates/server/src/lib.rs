@@ -10,3 +10,4 @@
 
 pub mod access;
 pub mod sessions;
+pub mod transfer;
