@@ -9,5 +9,6 @@
 )]
 
 pub mod access;
+pub mod config;
 pub mod sessions;
 pub mod transfer;

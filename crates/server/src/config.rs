@@ -1,0 +1,216 @@
+//! The configuration: typed, complete, and said to be wrong in all its places at once.
+
+mod listener;
+mod problem;
+pub mod reader;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use mail::Domain;
+use net::tls::CertificateFiles;
+
+pub use listener::{ListenerConfig, Role, Tls};
+pub use problem::{Problem, Problems};
+use reader::Section;
+
+/// Everything `sceau serve` needs to know.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The file it was read from.
+    pub file: PathBuf,
+    /// Our name: in greetings, Received and message ids.
+    pub name: Domain,
+    /// Where the data is.
+    pub data: PathBuf,
+    /// The Unix socket of the commands.
+    pub admin_socket: PathBuf,
+    /// How long running transactions have to finish when the server stops.
+    pub stop_within: Duration,
+    /// What is logged, and how.
+    pub log: LogConfig,
+    /// Where metrics and health are served: loopback unless said otherwise.
+    pub admin: Vec<SocketAddr>,
+    /// Who may have how much.
+    pub limits: Limits,
+    /// Password checking.
+    pub passwords: Passwords,
+    /// The certificates by name.
+    pub certificates: Vec<(String, CertificateFiles)>,
+    /// Where mail comes in and is read.
+    pub listeners: Vec<ListenerConfig>,
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogConfig {
+    /// Text for people, JSON for machines.
+    pub format: LogFormat,
+    /// Levels by module, in the syntax of tracing's `EnvFilter`.
+    pub filter: String,
+}
+
+/// How a log line is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One object per line.
+    Json,
+}
+
+/// Figures that keep one client from taking everything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Sessions in all.
+    pub sessions: usize,
+    /// Sessions from one address.
+    pub sessions_per_address: usize,
+    /// Sessions of one account.
+    pub sessions_per_account: usize,
+    /// Networks whose addresses have a figure of their own.
+    pub networks: Vec<(IpNet, usize)>,
+    /// Octets of a message's attachments and texts, decoded: what users call its size.
+    pub message_octets: u64,
+    /// Free space under which nothing new is accepted.
+    pub reserve_octets: u64,
+}
+
+/// Password checking.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Passwords {
+    /// Argon2id computations at once; each takes 19 MiB.
+    pub hashes_at_once: usize,
+    /// How long a verified password is remembered (as a keyed hash, in memory).
+    pub remember: Duration,
+}
+
+impl Config {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// All faults of the file at once.
+    pub fn load(file: &Path) -> Result<Config, Problems> {
+        let text = std::fs::read_to_string(file).map_err(|error| {
+            let remedy = "give the path of a readable TOML file, as those in conf/".to_owned();
+            Problems(vec![Problem {
+                file: file.to_owned(),
+                line: None,
+                key: String::new(),
+                fault: error.to_string(),
+                remedy,
+            }])
+        })?;
+        Config::parse(file, &text)
+    }
+
+    /// Reads a text as if it were that file's.
+    ///
+    /// # Errors
+    /// All faults at once.
+    pub fn parse(file: &Path, text: &str) -> Result<Config, Problems> {
+        reader::read(file, text, |root| Config::read(file, root))
+    }
+
+    fn read(file: &Path, root: &Section<'_>) -> Option<Config> {
+        let server = root.section("server", |section| {
+            let name = section.required("name", "write the host's full name, as name = \"mail.example.org\"");
+            let data = section.path("data").unwrap_or_else(|| PathBuf::from("/var/lib/sceau"));
+            let admin_socket = section.path("admin_socket").unwrap_or_else(|| data.join("admin.sock"));
+            let stop_within = Duration::from_secs(section.whole("stop_seconds", 0..=3_600, 30));
+            name.map(|name| (name, data, admin_socket, stop_within))
+        });
+        let log = root.section("log", |section| LogConfig {
+            format: section.choice("format", &[("text", LogFormat::Text), ("json", LogFormat::Json)], LogFormat::Text),
+            filter: read_filter(section),
+        });
+        let admin =
+            root.section("admin", |section| section.list("listen", "write address and port, as \"127.0.0.1:8025\""));
+        let limits = root.section("limits", Limits::read);
+        let passwords = root.section("passwords", |section| {
+            let cores = std::thread::available_parallelism().map_or(1, usize::from);
+            Passwords {
+                hashes_at_once: whole(section, "hashes_at_once", 1..=1_024, cores),
+                remember: Duration::from_secs(section.whole("remember_seconds", 0..=3_600, 300)),
+            }
+        });
+        let mut names: Vec<String> = Vec::new();
+        let certificates = root.sections("certificate", |section| {
+            let name: Option<String> = section.required("name", "give the certificate a name for listeners to use");
+            names.extend(name.clone());
+            let chain =
+                section.required_path("chain", "write the path of a PEM file with the certificate and its chain");
+            let key = section.required_path("key", "write the path of a PEM file with the private key");
+            Some((name?, CertificateFiles { chain: chain?, key: key? }))
+        });
+        let listeners = root.sections("listener", |section| ListenerConfig::read(section, &names));
+        listener::check_together(root, &listeners);
+        let (name, data, admin_socket, stop_within) = server?;
+        let file = file.to_owned();
+        Some(Config {
+            file,
+            name,
+            data,
+            admin_socket,
+            stop_within,
+            log,
+            admin,
+            limits,
+            passwords,
+            certificates,
+            listeners,
+        })
+    }
+
+    /// The certificates of a listener, the default one first.
+    pub fn certificates_of(&self, listener: &ListenerConfig) -> Vec<CertificateFiles> {
+        let named = |name: &String| self.certificates.iter().find(|(known, _)| known == name);
+        match listener.certificates.is_empty() {
+            true => self.certificates.iter().map(|(_, files)| files.clone()).collect(),
+            false => listener.certificates.iter().filter_map(named).map(|(_, files)| files.clone()).collect(),
+        }
+    }
+}
+
+impl Limits {
+    fn read(section: &Section<'_>) -> Limits {
+        let networks = section.sections("network", |section| {
+            let network = section.required("network", "write a network, as network = \"192.0.2.0/24\"");
+            let sessions = whole(section, "sessions_per_address", 1..=1_000_000, 1_000);
+            network.map(|network: IpNet| (network, sessions))
+        });
+        Limits {
+            sessions: whole(section, "sessions", 1..=1_000_000, 20_000),
+            sessions_per_address: whole(section, "sessions_per_address", 1..=1_000_000, 100),
+            sessions_per_account: whole(section, "sessions_per_account", 1..=1_000_000, 100),
+            networks,
+            message_octets: section.whole("message_megabytes", 1..=1_024, 50) << 20,
+            reserve_octets: section.whole("reserve_megabytes", 1..=1_048_576, 256) << 20,
+        }
+    }
+
+    /// Octets a message may have on the wire so that [`Limits::message_octets`] of attachments fit: base64 in lines of 76
+    /// with CRLF (RFC 2045 §6.8), and a mebibyte of headers. Announced as SIZE (RFC 1870) and APPENDLIMIT (RFC 7889).
+    pub fn wire_octets(&self) -> u64 {
+        let base64 = self.message_octets.div_ceil(3) * 4;
+        base64 + base64.div_ceil(76) * 2 + (1 << 20)
+    }
+}
+
+fn whole(section: &Section<'_>, key: &'static str, range: std::ops::RangeInclusive<u64>, default: usize) -> usize {
+    usize::try_from(section.whole(key, range, default as u64)).unwrap_or(default)
+}
+
+fn read_filter(section: &Section<'_>) -> String {
+    let filter = section.text("level").unwrap_or("info");
+    match filter.parse::<tracing_subscriber::EnvFilter>() {
+        Ok(_) => filter.to_owned(),
+        Err(error) => {
+            let remedy = "write a level (error, warn, info, debug, trace), or levels by module: \"info,smtp=debug\"";
+            section.fault("level", format!("\"{filter}\": {error}"), remedy);
+            "info".to_owned()
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! A listener: where, for whom, and under which protection.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use ipnet::IpNet;
+
+use super::reader::Section;
+
+/// One `[[listener]]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenerConfig {
+    /// Its name in logs, and that of its socket under socket activation (`FileDescriptorName=`).
+    pub name: String,
+    /// Whom it serves.
+    pub role: Role,
+    /// Addresses and ports. Empty only under socket activation.
+    pub listen: Vec<SocketAddr>,
+    /// When octets become protected.
+    pub tls: Tls,
+    /// Names of `[[certificate]]`, the default first; empty for all of them in the order of the file.
+    pub certificates: Vec<String>,
+    /// Networks whose connections begin with a PROXY protocol header.
+    pub proxy_from: Vec<IpNet>,
+    /// Recipients of one message.
+    pub recipients_max: usize,
+}
+
+/// Whom a listener serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// SMTP from other hosts.
+    Relay,
+    /// SMTP from our users (RFC 6409).
+    Submission,
+    /// IMAP.
+    Imap,
+}
+
+/// When octets become protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tls {
+    /// When the client asks (STARTTLS).
+    StartTls,
+    /// From the first octet (RFC 8314).
+    Implicit,
+    /// Never: relays without a certificate only.
+    None,
+}
+
+impl ListenerConfig {
+    /// Reads one; `known` are the certificates there are.
+    pub(super) fn read(section: &Section<'_>, known: &[String]) -> Option<ListenerConfig> {
+        let name: Option<String> = section.required("name", "give the listener a name: logs use it");
+        let roles = [("relay", Role::Relay), ("submission", Role::Submission), ("imap", Role::Imap)];
+        let role = section.text("role").map(|_| section.choice("role", &roles, Role::Relay));
+        if role.is_none() {
+            section.required::<String>("role", "write role = \"relay\", \"submission\" or \"imap\"");
+        }
+        let protections = [("starttls", Tls::StartTls), ("implicit", Tls::Implicit), ("none", Tls::None)];
+        let tls = section.choice("tls", &protections, Tls::StartTls);
+        let listen = section.list("listen", "write address and port, as \"0.0.0.0:25\" or \"[::]:25\"");
+        let certificates: Vec<String> = section.list("certificates", "write the name of a [[certificate]]");
+        for name in certificates.iter().filter(|name| !known.contains(name)) {
+            let remedy = match known {
+                [] => "add a [[certificate]] of that name".to_owned(),
+                known => format!("add a [[certificate]] of that name, or use one of: {}", known.join(", ")),
+            };
+            section.fault("certificates", format!("there is no certificate \"{name}\""), remedy);
+        }
+        if tls != Tls::None && known.is_empty() {
+            let remedy =
+                "add a [[certificate]] (sceau certs dev DIR makes one for tests), or tls = \"none\" on a relay";
+            section.fault("tls", "TLS needs a certificate and none is configured", remedy);
+        }
+        if tls == Tls::None && role.is_some_and(|role| role != Role::Relay) {
+            let remedy = "write \"implicit\" or \"starttls\"";
+            section.fault("tls", "passwords would travel in clear: users sign in under TLS only", remedy);
+        }
+        let proxy_from = section.list("proxy_from", "write a network, as \"10.0.0.0/8\" or \"192.0.2.1/32\"");
+        let default = match role {
+            Some(Role::Submission) => 500,
+            _ => 1_000,
+        };
+        // RFC 5321 §4.5.3.1.10: at least 100 must be taken.
+        let recipients_max = super::whole(section, "recipients_max", 100..=100_000, default);
+        Some(ListenerConfig { name: name?, role: role?, listen, tls, certificates, proxy_from, recipients_max })
+    }
+}
+
+/// Faults that only show when all listeners are seen.
+pub(super) fn check_together(root: &Section<'_>, listeners: &[ListenerConfig]) {
+    let mut names = BTreeSet::new();
+    let mut addresses = BTreeSet::new();
+    for listener in listeners {
+        if !names.insert(&listener.name) {
+            root.fault("listener", format!("two listeners are called \"{}\"", listener.name), "rename one");
+        }
+        for address in listener.listen.iter().filter(|address| address.port() != 0) {
+            if !addresses.insert(address) {
+                root.fault("listener", format!("{address} is used twice"), "give each listener its own port");
+            }
+        }
+    }
+}
