@@ -1,1 +1,13 @@
-//! (skeleton)
+//! Every decision to accept or refuse, as pure functions from facts to verdicts.
+//!
+//! Gathering facts (directory, index of the message) happens before, acting happens after. Reasons are
+//! [`mail::Refusal`]s; this crate is the only one that gives them for a reason of policy.
+
+pub mod content;
+pub mod quota;
+pub mod recipient;
+pub mod submission;
+
+pub use content::ContentLimits;
+pub use recipient::{Holder, RecipientFacts};
+pub use submission::SubmissionFacts;
