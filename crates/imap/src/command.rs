@@ -8,16 +8,14 @@ mod search;
 
 pub use fetch::{FetchItem, FetchModifiers, PartNumber, Partial, Peek, Section, SectionText};
 pub use list::{ListCommand, ListPattern, ListReturn, ListSelection, SpecialUse, StatusItem};
-pub use search::{
-    HeaderName, ModSeqType, SearchCommand, SearchKey, SearchProgram, SearchReturn, StringMatch,
-};
+pub use search::{HeaderName, ModSeqType, SearchCommand, SearchKey, SearchProgram, SearchReturn, StringMatch};
 
 use auth::sasl::Secret;
 
 use crate::date::DateTime;
 use crate::flag::Flags;
 use crate::mailbox::MailboxName;
-use crate::sequence::{Messages, Ranges, SequenceSet};
+use crate::sequence::{Messages, Numbering, Numbers, Ranges, SequenceSet};
 
 /// What the client puts before a command and finds again on its completion (RFC 9051 §2.2.1).
 #[derive(Clone, PartialEq, Eq)]
@@ -323,11 +321,9 @@ impl Operation {
     }
 }
 
-/// True when `EXPUNGE` may not be told while this runs: sequence numbers are in the client's mind (RFC 9051 §7.5.1).
 impl Operation {
-    /// See the type: `FETCH`, `STORE` and `SEARCH` without `UID`.
+    /// True when `EXPUNGE` may not be told while this runs: `FETCH`, `STORE` and `SEARCH` without `UID` (RFC 9051 §7.5.1).
     pub fn holds_expunges(&self) -> bool {
-        use crate::sequence::Numbering;
         match self {
             Operation::Fetch { messages, .. } => messages.numbering == Numbering::Sequence,
             Operation::Store(store) => store.messages.numbering == Numbering::Sequence,
@@ -337,8 +333,8 @@ impl Operation {
     }
 }
 
-impl From<SequenceSet> for crate::sequence::Numbers {
-    fn from(set: SequenceSet) -> crate::sequence::Numbers {
-        crate::sequence::Numbers::Set(set)
+impl From<SequenceSet> for Numbers {
+    fn from(set: SequenceSet) -> Numbers {
+        Numbers::Set(set)
     }
 }

@@ -107,7 +107,8 @@ impl fmt::Display for DateTime {
         let date = Date::of(self.unix_seconds, self.offset_minutes);
         let seconds = self.unix_seconds.saturating_add(i64::from(self.offset_minutes) * 60).rem_euclid(86_400);
         let month = MONTHS.get(usize::from(date.month) - 1).copied().unwrap_or_default();
-        let (sign, offset) = if self.offset_minutes < 0 { ('-', -self.offset_minutes) } else { ('+', self.offset_minutes) };
+        let (sign, offset) =
+            if self.offset_minutes < 0 { ('-', -self.offset_minutes) } else { ('+', self.offset_minutes) };
         write!(f, "{:2}-{month}-{:04} ", date.day, date.year)?;
         write!(f, "{:02}:{:02}:{:02} ", seconds / 3_600, seconds / 60 % 60, seconds % 60)?;
         write!(f, "{sign}{:02}{:02}", offset / 60, offset % 60)

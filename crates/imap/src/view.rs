@@ -1,0 +1,379 @@
+//! The selected mailbox as one session sees it (RFC 9051 §2.3.1.2, §5.2, §7.5.1).
+//!
+//! A [`View`] knows what the client was told: how many messages there are, and, once loaded, the UID of each sequence
+//! number. Changes are [applied](View::apply) as they come from the store and [told](View::tell) when the protocol
+//! allows. A mailbox of 100,000 messages is selected from its counters alone; the list of UIDs is loaded when the first
+//! command needs a sequence number.
+
+use crate::flag::{Keyword, SystemFlags};
+use crate::response::Responses;
+use crate::sequence::{Messages, Numbering, Numbers, Ranges, SequenceSet};
+
+/// What SELECT reads: the mailbox at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// How many messages.
+    pub exists: u32,
+    /// How many of them are `\Recent` to this session (RFC 3501 §2.3.2).
+    pub recent: u32,
+    /// The first UID that is recent to this session; at least `uid_next` when none is.
+    pub first_recent_uid: u32,
+    /// The next UID: every message has a smaller one.
+    pub uid_next: u32,
+    /// The mod-sequence up to which this is true.
+    pub mod_sequence: u64,
+}
+
+/// What happened in the mailbox after the view's mod-sequence.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// The mod-sequence up to which this is complete.
+    pub mod_sequence: u64,
+    /// UIDs of new messages, ascending, without those already gone again. With their flags in `flags` or not.
+    pub appended: Vec<u32>,
+    /// UIDs of messages that are gone, in any order. Unknown ones are ignored.
+    pub expunged: Vec<u32>,
+    /// Messages whose flags changed, with the flags they have now.
+    pub flags: Vec<FlagChange>,
+}
+
+/// The flags of a message as they are now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FlagChange {
+    /// The message.
+    pub uid: u32,
+    /// Its system flags.
+    pub system: SystemFlags,
+    /// Its keywords.
+    pub keywords: Vec<Keyword>,
+    /// Its mod-sequence.
+    pub mod_sequence: u64,
+}
+
+/// Which responses are allowed now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Allowed {
+    /// All: after NOOP, in IDLE, at the end of a command with UIDs, of COPY, EXPUNGE and commands on other mailboxes.
+    Everything,
+    /// All but EXPUNGE: at the end of FETCH, STORE and SEARCH with sequence numbers (RFC 9051 §7.5.1).
+    NoExpunge,
+}
+
+/// Why a set names no messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ViewError {
+    /// A sequence number above the number of messages, or `*` in an empty mailbox: BAD (RFC 9051 §9 `seq-number`).
+    #[error("no message has this sequence number")]
+    NoSuchNumber,
+    /// The UIDs have to be loaded first: see [`View::load`].
+    #[error("the UIDs of the mailbox are not loaded")]
+    NotLoaded,
+    /// The UIDs given to [`View::load`] are not those of the snapshot.
+    #[error("{given} UIDs were loaded where the client knows of {told} messages")]
+    Mismatch {
+        /// How many were given, of those below the view's `uid_next`.
+        given: usize,
+        /// How many the client was told.
+        told: u32,
+    },
+}
+
+/// The selected mailbox as its session sees it.
+#[derive(Debug)]
+pub struct View {
+    /// What the client was told last; `mod_sequence` is that of the last changes applied.
+    told: Snapshot,
+    /// The UID of each sequence number; `None` until loaded.
+    uids: Option<Vec<u32>>,
+    /// Messages that came after what the client was told, ascending.
+    appended: Vec<u32>,
+    /// Messages gone that the client was not told of yet, ascending.
+    expunged: Vec<u32>,
+    /// Flags that the client was not told of yet, by UID, ascending.
+    flags: Vec<FlagChange>,
+    /// Changes of our own: not to be told again.
+    own: Vec<(u64, Ranges)>,
+    /// `$` (RFC 9051 §6.4.4.1), as UIDs.
+    saved: Ranges,
+}
+
+impl View {
+    /// The view right after SELECT or EXAMINE.
+    pub fn new(snapshot: Snapshot) -> View {
+        View {
+            told: snapshot,
+            uids: None,
+            appended: Vec::new(),
+            expunged: Vec::new(),
+            flags: Vec::new(),
+            own: Vec::new(),
+            saved: Ranges::default(),
+        }
+    }
+
+    /// How many messages the client knows of.
+    pub fn exists(&self) -> u32 {
+        self.told.exists
+    }
+
+    /// The mod-sequence from which the next changes are to be read.
+    pub fn mod_sequence(&self) -> u64 {
+        self.told.mod_sequence
+    }
+
+    /// Every message the client knows of has a UID below this.
+    pub fn uid_next(&self) -> u32 {
+        self.told.uid_next
+    }
+
+    /// True when the message is `\Recent` to this session.
+    pub fn is_recent(&self, uid: u32) -> bool {
+        uid >= self.told.first_recent_uid
+    }
+
+    /// True once the UIDs are known; an empty mailbox needs none.
+    pub fn is_loaded(&self) -> bool {
+        self.uids.is_some() || self.told.exists == 0
+    }
+
+    /// True when a change waits that cannot be told before the UIDs are loaded.
+    pub fn needs_load_to_tell(&self) -> bool {
+        !self.is_loaded() && !(self.expunged.is_empty() && self.flags.is_empty())
+    }
+
+    /// Takes the UIDs of the messages the client knows of, ascending: those in the mailbox now together with those that
+    /// vanished after [`View::mod_sequence`] as it was when they were read. Those from `uid_next` on are left out here, and
+    /// those that [`View::apply`] saw going are put back: the client was not told of either yet.
+    ///
+    /// # Errors
+    /// [`ViewError::Mismatch`] when their number is not what the client was told: the view is of no use then.
+    pub fn load(&mut self, mut uids: Vec<u32>) -> Result<(), ViewError> {
+        uids.extend_from_slice(&self.expunged);
+        uids.retain(|uid| *uid < self.told.uid_next);
+        if !uids.is_sorted() {
+            uids.sort_unstable();
+        }
+        uids.dedup();
+        if uids.len() as u64 != u64::from(self.told.exists) {
+            return Err(ViewError::Mismatch { given: uids.len(), told: self.told.exists });
+        }
+        uids.shrink_to_fit();
+        self.uids = Some(uids);
+        Ok(())
+    }
+
+    /// The UIDs by sequence number, the first at index 0; empty until loaded.
+    pub fn uids(&self) -> &[u32] {
+        self.uids.as_deref().unwrap_or_default()
+    }
+
+    /// The sequence number of a message the client knows of.
+    pub fn sequence_number(&self, uid: u32) -> Option<u32> {
+        self.uids().binary_search(&uid).ok().and_then(|index| u32::try_from(index + 1).ok())
+    }
+
+    /// The UID of a sequence number.
+    pub fn uid(&self, sequence_number: u32) -> Option<u32> {
+        self.uids().get(usize::try_from(sequence_number.checked_sub(1)?).ok()?).copied()
+    }
+
+    /// The messages a command names, as sequence numbers. UIDs that no message has are left out (RFC 9051 §6.4.9).
+    ///
+    /// # Errors
+    /// [`ViewError::NoSuchNumber`], [`ViewError::NotLoaded`].
+    pub fn resolve(&self, messages: &Messages) -> Result<Ranges, ViewError> {
+        match (&messages.set, messages.numbering) {
+            (Numbers::Saved, _) => self.sequence_numbers(&self.saved),
+            (Numbers::Set(set), Numbering::Sequence) => self.resolve_sequence(set),
+            (Numbers::Set(set), Numbering::Uid) => {
+                if !self.is_loaded() {
+                    return Err(ViewError::NotLoaded);
+                }
+                self.sequence_numbers(&set.resolve(self.uids().last().copied().unwrap_or(0)))
+            }
+        }
+    }
+
+    /// A set of sequence numbers, which needs no UIDs.
+    ///
+    /// # Errors
+    /// [`ViewError::NoSuchNumber`].
+    pub fn resolve_sequence(&self, set: &SequenceSet) -> Result<Ranges, ViewError> {
+        let ranges = set.resolve(self.told.exists);
+        let beyond = ranges.last().is_none_or(|last| last > self.told.exists);
+        match beyond || (set.names_last() && self.told.exists == 0) {
+            true => Err(ViewError::NoSuchNumber),
+            false => Ok(ranges),
+        }
+    }
+
+    /// The sequence numbers of those of the UIDs that messages have.
+    ///
+    /// # Errors
+    /// [`ViewError::NotLoaded`].
+    pub fn sequence_numbers(&self, uids: &Ranges) -> Result<Ranges, ViewError> {
+        if !self.is_loaded() {
+            return Err(ViewError::NotLoaded);
+        }
+        let known = self.uids();
+        let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        let ranges = uids.as_slice().iter().map(|(first, last)| {
+            let before = known.partition_point(|uid| uid < first);
+            let until = known.partition_point(|uid| uid <= last);
+            (place(before).saturating_add(1), place(until))
+        });
+        Ok(Ranges::from_ranges(ranges.filter(|(first, last)| first <= last).collect()))
+    }
+
+    /// The UIDs of sequence numbers, ascending.
+    ///
+    /// # Errors
+    /// [`ViewError::NotLoaded`].
+    pub fn uids_of(&self, sequence_numbers: &Ranges) -> Result<Ranges, ViewError> {
+        if !self.is_loaded() {
+            return Err(ViewError::NotLoaded);
+        }
+        Ok(Ranges::from_numbers(sequence_numbers.iter().filter_map(|number| self.uid(number))))
+    }
+
+    /// Sequence numbers with their UIDs, ascending; nothing until loaded.
+    pub fn pairs(&self, sequence_numbers: &Ranges) -> impl Iterator<Item = (u32, u32)> {
+        sequence_numbers.iter().filter_map(|number| self.uid(number).map(|uid| (number, uid)))
+    }
+
+    /// Keeps the result of SEARCH RETURN (SAVE), as UIDs; an empty one after a failure (RFC 9051 §6.4.4.1).
+    pub fn save(&mut self, uids: Ranges) {
+        self.saved = uids;
+    }
+
+    /// `$` as UIDs; messages gone since are no longer in it.
+    pub fn saved(&self) -> &Ranges {
+        &self.saved
+    }
+
+    /// A change of this session's own, whose outcome the client knows or did not want to know: it is not told when it
+    /// comes back with these UIDs and this mod-sequence.
+    pub fn made(&mut self, mod_sequence: u64, uids: Ranges) {
+        self.own.push((mod_sequence, uids));
+    }
+
+    /// Takes what happened in the mailbox. Nothing is told yet.
+    pub fn apply(&mut self, changes: Changes) {
+        self.told.mod_sequence = self.told.mod_sequence.max(changes.mod_sequence);
+        let newest = self.appended.last().copied().unwrap_or(0).max(self.told.uid_next.saturating_sub(1));
+        self.appended.extend(changes.appended.into_iter().filter(|uid| *uid > newest));
+        self.appended.sort_unstable();
+        self.appended.dedup();
+        self.forget(changes.expunged);
+        for change in changes.flags {
+            let own = self
+                .own
+                .iter()
+                .any(|(mod_sequence, uids)| *mod_sequence == change.mod_sequence && uids.contains(change.uid));
+            if own || self.expunged.binary_search(&change.uid).is_ok() {
+                continue;
+            }
+            match self.flags.binary_search_by_key(&change.uid, |known| known.uid) {
+                Ok(at) => {
+                    if let Some(known) = self.flags.get_mut(at) {
+                        *known = change;
+                    }
+                }
+                Err(at) => self.flags.insert(at, change),
+            }
+        }
+        self.own.retain(|(mod_sequence, _)| *mod_sequence > changes.mod_sequence);
+    }
+
+    /// Messages are gone: those never told of are dropped, the others wait for a place where EXPUNGE is allowed.
+    fn forget(&mut self, mut gone: Vec<u32>) {
+        gone.sort_unstable();
+        gone.dedup();
+        self.appended.retain(|uid| gone.binary_search(uid).is_err());
+        self.flags.retain(|change| gone.binary_search(&change.uid).is_err());
+        if !self.saved.is_empty() && gone.iter().any(|uid| self.saved.contains(*uid)) {
+            self.saved = Ranges::from_numbers(self.saved.iter().filter(|uid| gone.binary_search(uid).is_err()));
+        }
+        gone.retain(|uid| *uid < self.told.uid_next && (self.uids.is_none() || self.sequence_number(*uid).is_some()));
+        self.expunged.extend(gone);
+        self.expunged.sort_unstable();
+        self.expunged.dedup();
+    }
+
+    /// True when there is something to tell.
+    pub fn has_news(&self) -> bool {
+        !(self.appended.is_empty() && self.expunged.is_empty() && self.flags.is_empty())
+    }
+
+    /// UIDs the client was not yet told are gone: reading them gives nothing (RFC 9051 §7.5.1, RFC 2180 §4.1).
+    pub fn awaiting_expunge(&self) -> &[u32] {
+        &self.expunged
+    }
+
+    /// Tells what is allowed: EXPUNGE, then EXISTS and RECENT, then FETCH with flags.
+    ///
+    /// # Errors
+    /// [`ViewError::NotLoaded`] when [`View::needs_load_to_tell`]; nothing was told then.
+    pub fn tell(&mut self, responses: &mut Responses, allowed: Allowed) -> Result<(), ViewError> {
+        let loads = match allowed {
+            Allowed::Everything => self.needs_load_to_tell(),
+            Allowed::NoExpunge => !self.is_loaded() && !self.flags.is_empty(),
+        };
+        if loads {
+            return Err(ViewError::NotLoaded);
+        }
+        if allowed == Allowed::Everything {
+            self.tell_expunged(responses);
+        }
+        self.tell_appended(responses);
+        self.tell_flags(responses);
+        Ok(())
+    }
+
+    /// From the last to the first, so that no number shifts under the next.
+    fn tell_expunged(&mut self, responses: &mut Responses) {
+        let expunged = std::mem::take(&mut self.expunged);
+        let Some(uids) = self.uids.as_mut() else { return };
+        for uid in expunged.iter().rev() {
+            if let Ok(index) = uids.binary_search(uid) {
+                responses.expunge(u32::try_from(index + 1).unwrap_or(u32::MAX));
+                self.told.recent -= u32::from(*uid >= self.told.first_recent_uid && self.told.recent > 0);
+            }
+        }
+        if !expunged.is_empty() {
+            uids.retain(|uid| expunged.binary_search(uid).is_err());
+            self.told.exists = u32::try_from(uids.len()).unwrap_or(u32::MAX);
+        }
+    }
+
+    fn tell_appended(&mut self, responses: &mut Responses) {
+        let appended = std::mem::take(&mut self.appended);
+        let (Some(last), Ok(count)) = (appended.last(), u32::try_from(appended.len())) else { return };
+        self.told.uid_next = last.saturating_add(1);
+        if self.told.exists == 0 && self.uids.is_none() {
+            self.uids = Some(Vec::new());
+        }
+        self.told.exists += count;
+        self.told.recent += appended.iter().map(|uid| u32::from(*uid >= self.told.first_recent_uid)).sum::<u32>();
+        if let Some(uids) = self.uids.as_mut() {
+            uids.extend_from_slice(&appended);
+        }
+        responses.exists(self.told.exists);
+        responses.recent(self.told.recent);
+    }
+
+    /// With CONDSTORE enabled every such FETCH carries UID and MODSEQ (RFC 7162 §3.1.4, §3.2.10).
+    fn tell_flags(&mut self, responses: &mut Responses) {
+        let condstore = responses.enabled().condstore;
+        for change in std::mem::take(&mut self.flags) {
+            let Some(number) = self.sequence_number(change.uid) else { continue };
+            let recent = self.is_recent(change.uid);
+            let mut fetch = responses.fetch(number);
+            if condstore {
+                fetch.uid(change.uid).mod_sequence(change.mod_sequence);
+            }
+            fetch.flags(change.system, recent, &change.keywords);
+            fetch.end();
+        }
+    }
+}
