@@ -10,5 +10,6 @@
 
 pub mod access;
 pub mod config;
+pub mod development_certificates;
 pub mod sessions;
 pub mod transfer;
