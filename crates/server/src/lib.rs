@@ -12,4 +12,6 @@ pub mod access;
 pub mod config;
 pub mod development_certificates;
 pub mod sessions;
+pub mod smtp_driver;
+pub mod telemetry;
 pub mod transfer;

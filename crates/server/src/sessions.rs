@@ -232,12 +232,16 @@ impl Session {
         *self.ending.borrow()
     }
 
-    /// Waits until this session is to end. Cancel safe.
-    pub async fn ended(&mut self) -> Ending {
-        match self.ending.wait_for(Option::is_some).await {
-            Ok(ending) => ending.unwrap_or(Ending::Stopping),
+    /// Waits until this session is asked to end, or asked again for another reason. Cancel safe.
+    pub async fn next_ending(&mut self) -> Ending {
+        loop {
             // The entry lives as long as this guard, so the sender cannot be gone.
-            Err(_) => std::future::pending().await,
+            if self.ending.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+            if let Some(ending) = *self.ending.borrow_and_update() {
+                return ending;
+            }
         }
     }
 }
@@ -329,8 +333,8 @@ mod tests {
         acted_for.signed_in(&identity(9, 7)).unwrap();
         stranger.signed_in(&identity(9, 9)).unwrap();
         assert_eq!(sessions.suspend(AccountId(7)), 2);
-        assert_eq!(person.ended().await, Ending::Suspended);
-        assert_eq!(acted_for.ended().await, Ending::Suspended);
+        assert_eq!(person.next_ending().await, Ending::Suspended);
+        assert_eq!(acted_for.next_ending().await, Ending::Suspended);
         assert_eq!(stranger.ending(), None);
     }
 
