@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use auth::sasl;
 use mail::{Language, Refusal};
 
-use crate::command::{AppendMessage, Operation};
+use crate::command::{AppendMessage, Operation, Tag};
 use crate::mailbox::MailboxName;
 use crate::response::{Code, Status};
 
@@ -67,6 +67,8 @@ pub enum Question {
     Sasl(sasl::Question),
     /// Execute a command. Untagged responses go straight to the socket; answered by [`Answer::Completed`].
     Operation {
+        /// Its tag, which ESEARCH responses name (RFC 9051 §7.3.4).
+        tag: Tag,
         /// The command.
         operation: Operation,
         /// What the client has enabled, this command included.
