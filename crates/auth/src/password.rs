@@ -5,9 +5,11 @@
 pub mod cache;
 pub mod generated;
 pub mod scram;
+pub mod stored;
 
 pub use cache::VerifiedPasswords;
 pub use generated::GeneratedSecret;
+pub use stored::{StoredCredential, verify_any};
 
 use argon2::password_hash::phc;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
