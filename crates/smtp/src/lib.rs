@@ -4,7 +4,14 @@
 //! limits are decided here, everything else is asked.
 
 pub mod client_name;
+pub mod command;
+pub mod dot_stuffing;
 pub mod limits;
+mod line;
+pub mod line_ends;
+pub mod reply;
 pub mod server;
 
 pub use client_name::ClientName;
+pub use line::LineError;
+pub use reply::Reply;

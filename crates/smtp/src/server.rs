@@ -7,14 +7,22 @@
 //!     // then read while session.wants_input(), or wait until session.deadline()
 //! }
 //! ```
-//! Memory: an idle session holds less than 1 KiB and no buffer; see [`Session`] for the bound of a busy one.
+//! Memory: see [`Session`].
 
+mod auth;
+mod bdat;
+mod data;
+mod ehlo;
+mod mail;
+mod rcpt;
 mod session;
+mod starttls;
+mod state;
 
 use std::sync::Arc;
 
-use auth::{Identity, sasl};
-use mail::{Envelope, ForwardPath, Refusal, ReversePath};
+use ::auth::{Identity, sasl};
+use ::mail::{Domain, Envelope, ForwardPath, Refusal, ReversePath};
 
 pub use session::Session;
 
@@ -26,7 +34,7 @@ pub struct SessionConfig {
     /// Whom the listener serves.
     pub role: Role,
     /// Our name in the greeting and in the answer to EHLO.
-    pub host_name: mail::Domain,
+    pub host_name: Domain,
     /// When the bytes become protected.
     pub tls: Tls,
     /// Announced with SIZE: octets on the wire.
@@ -36,6 +44,8 @@ pub struct SessionConfig {
     /// Announced with AUTH on a submission listener once TLS is there; `SCRAM-SHA-256-PLUS` only where the channel can
     /// be bound to.
     pub mechanisms: Vec<sasl::Mechanism>,
+    /// Fresh randomness for each AUTH exchange; called by [`Session::handle`].
+    pub nonce: fn() -> [u8; sasl::NONCE_OCTETS],
     /// Whether DSN (RFC 3461) is announced and its parameters are read.
     pub dsn: Dsn,
 }
@@ -115,7 +125,7 @@ pub enum Action {
     /// Append to the stage opened for [`Question::Body`]: message octets, dots unstuffed, every line ending in CRLF.
     /// Await it before reading more; on failure hand in [`Input::SpoolFailed`].
     Spool(Vec<u8>),
-    /// Drop the stage opened for [`Question::Body`]: this message will not come.
+    /// Drop the stage opened for [`Question::Body`]: this message will not come. [`Action::Close`] implies it.
     Discard,
     /// Everything before is sent; begin the handshake on the connection. What was read but not handed in belongs to
     /// nobody: drop it (RFC 3207 §4.2).

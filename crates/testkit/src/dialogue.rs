@@ -244,8 +244,8 @@ fn parse_duration(event: &str) -> Option<Duration> {
     Some(Duration::from_secs(number.parse::<u64>().ok()?.checked_mul(seconds)?))
 }
 
-/// `\r \n \t \\ \xNN`, and `\{COUNT*TEXT}` for repetition.
-fn unescape(text: &str) -> Option<Vec<u8>> {
+/// Reads `\r \n \t \\ \xNN`, and `\{COUNT*TEXT}` for repetition. `None` for any other escape.
+pub fn unescape(text: &str) -> Option<Vec<u8>> {
     let mut octets = Vec::new();
     let mut rest = text;
     while let Some(at) = rest.find('\\') {
