@@ -36,10 +36,10 @@ impl StoredCredential {
         Ok(StoredCredential::Password(PasswordHash::new(password, salt)?))
     }
 
-    /// The word of its kind: `argon2id` or `scram-sha-256`.
+    /// The word of its kind: `password` or `scram-sha-256`.
     pub fn kind(&self) -> &'static str {
         match self {
-            StoredCredential::Password(_) => ARGON2ID,
+            StoredCredential::Password(_) => PASSWORD,
             StoredCredential::Scram(_) => SCRAM_SHA_256,
         }
     }
@@ -55,7 +55,7 @@ impl StoredCredential {
     /// Reads what [`StoredCredential::kind`] and [`StoredCredential::to_text`] gave; `None` for anything else.
     pub fn parse(kind: &str, text: &str) -> Option<StoredCredential> {
         match kind {
-            ARGON2ID => PasswordHash::parse(text).ok().map(StoredCredential::Password),
+            PASSWORD => PasswordHash::parse(text).ok().map(StoredCredential::Password),
             SCRAM_SHA_256 => scram::from_stored(text).map(StoredCredential::Scram),
             _ => None,
         }
@@ -78,7 +78,7 @@ pub fn verify_any(stored: &[StoredCredential], password: &str) -> bool {
     }
 }
 
-const ARGON2ID: &str = "argon2id";
+const PASSWORD: &str = "password";
 const SCRAM_SHA_256: &str = "scram-sha-256";
 
 #[cfg(test)]
