@@ -13,6 +13,7 @@ pub mod words;
 pub use addresses::{AddressListItem, NamedAddress, parse_addresses};
 pub use date::DateTime;
 pub use field::{Field, fields, message_ids, unfold};
+pub use parameters::{Parameterised, parse_parameterised};
 pub use print::{address_field, ascii_parameter, ascii_text, unstructured_field};
 pub use subject::{BaseSubject, base_subject};
 pub use words::decode_words;

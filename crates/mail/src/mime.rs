@@ -7,11 +7,18 @@
 //! Offsets count from the first octet fed to the scanner. A stored message has a trace prefix before that octet:
 //! [`Part::section`] takes its length and answers in octets of the message as clients see it.
 
+mod attachments;
 pub mod envelope;
+mod header_facts;
+mod header_reader;
 pub mod index;
+mod lines;
+mod meter;
 pub mod part;
+pub mod preview;
 pub mod scanner;
 pub mod section;
+mod stored;
 
 pub use envelope::EnvelopeFields;
 pub use index::{Attachments, Exceeded, Facts, HeaderText, MessageIndex, Split, StoredFormError, Thread};

@@ -114,43 +114,6 @@ pub struct Split {
 #[error("the stored index cannot be read")]
 pub struct StoredFormError;
 
-impl MessageIndex {
-    /// The stored form, column by column.
-    pub fn split(&self) -> Split {
-        Split { envelope: Vec::new(), structure: Vec::new(), header_texts: Vec::new() }
-    }
-}
-
-impl EnvelopeFields {
-    /// Reads [`Split::envelope`].
-    ///
-    /// # Errors
-    /// [`StoredFormError`] when the octets are damaged or of an unknown version.
-    pub fn from_stored(_octets: &[u8]) -> Result<EnvelopeFields, StoredFormError> {
-        Err(StoredFormError)
-    }
-}
-
-impl Part {
-    /// Reads [`Split::structure`].
-    ///
-    /// # Errors
-    /// As [`EnvelopeFields::from_stored`].
-    pub fn from_stored(_octets: &[u8]) -> Result<Part, StoredFormError> {
-        Err(StoredFormError)
-    }
-}
-
-impl HeaderText {
-    /// Reads [`Split::header_texts`].
-    ///
-    /// # Errors
-    /// As [`EnvelopeFields::from_stored`].
-    pub fn from_stored(_octets: &[u8]) -> Result<Vec<HeaderText>, StoredFormError> {
-        Err(StoredFormError)
-    }
-}
-
 impl Exceeded {
     /// Any limit reached.
     pub fn any(self) -> bool {

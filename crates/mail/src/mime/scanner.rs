@@ -1,17 +1,25 @@
 //! One pass over a message, in chunks.
 
-use super::{Content, EnvelopeFields, Facts, MessageIndex, Part, TransferEncoding};
+use memchr::{memchr, memmem};
 
-/// Bounds of what the scanner opens and keeps. Nothing beyond is an error: it is opaque, and [`super::Exceeded`] says so.
+use super::attachments;
+use super::header_facts::{HeaderFacts, Room, TopFacts};
+use super::header_reader::{HeaderReader, Line};
+use super::lines::Lines;
+use super::meter::Meter;
+use super::preview::Sampler;
+use super::{Content, EncapsulatedMessage, EnvelopeFields, Exceeded, Facts, MessageIndex, Part, TransferEncoding};
+
+/// Bounds of what the scanner opens and keeps. Nothing beyond is an error: it is opaque, and [`Exceeded`] says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Parts of a message, encapsulated ones included.
     pub parts: usize,
     /// Multiparts and messages inside each other.
     pub depth: usize,
-    /// Octets of one header that are interpreted, of which at most half from one field.
+    /// Octets of the message's header that are kept, of which at most half from one field. Parts get a quarter of it.
     pub header_octets: usize,
-    /// Octets of text kept in the index, from all headers.
+    /// Octets of fields kept in the index, from all headers.
     pub kept_octets: usize,
     /// Addresses kept from one field.
     pub addresses: usize,
@@ -24,45 +32,577 @@ impl Default for Limits {
 }
 
 /// The scanner: feed it, then finish it. Any chunking of the same octets gives the same index.
+///
+/// It holds the index, one header field, one line that may be a delimiter, and a few octets of decoding.
 #[derive(Debug)]
 pub struct Scanner {
-    octets: u64,
+    limits: Limits,
+    room: Room,
+    /// Octets taken so far.
+    offset: u64,
+    at_line_start: bool,
+    /// The start of a line that may be a delimiter, kept until it ends.
+    held: Vec<u8>,
+    delimiter_line: memmem::Finder<'static>,
+    /// From the message itself to what is being read.
+    open: Vec<OpenPart>,
+    reading: Reading,
+    /// Line ends inside the part being read that belong to a delimiter if one follows.
+    pending: Pending,
+    parts: usize,
+    lines: Lines,
+    exceeded: Exceeded,
+    preview_plain: Preview,
+    preview_html: Preview,
+    top: TopFacts,
+    envelope: EnvelopeFields,
+}
+
+/// A part whose end has not come.
+#[derive(Debug)]
+struct OpenPart {
+    part: Part,
+    kind: Kind,
+    /// Lines before its body.
+    lines_before: u64,
+    children: Vec<Part>,
+    encapsulated: Option<Box<EncapsulatedMessage>>,
+    /// For an encapsulated message.
+    envelope: Option<Box<EnvelopeFields>>,
+}
+
+/// How an open part's body is read.
+#[derive(Debug)]
+enum Kind {
+    /// Its header is not over.
+    Header,
+    Leaf,
+    Message,
+    /// `delimiter` is the boundary; `None` once the closing one came.
+    Multipart {
+        delimiter: Option<Vec<u8>>,
+    },
+}
+
+/// What the octets at hand are.
+#[derive(Debug)]
+enum Reading {
+    Header {
+        reader: HeaderReader,
+        facts: Box<HeaderFacts>,
+    },
+    Body {
+        meter: Meter,
+        sampled: Sampled,
+    },
+    /// Preamble or epilogue of a multipart.
+    Padding,
+}
+
+/// Which preview a body feeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sampled {
+    No,
+    Plain,
+    Html,
+}
+
+/// A preview not found, being gathered, or gathered.
+#[derive(Debug)]
+enum Preview {
+    None,
+    Gathering(Box<Sampler>),
+    Done(String),
+}
+
+/// A line end at the end of what was taken, not yet given to the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pending {
+    Nothing,
+    Cr,
+    Lf,
+    CrLf,
 }
 
 impl Scanner {
     /// A scanner at the first octet of a message.
-    pub fn new(_limits: Limits) -> Scanner {
-        Scanner { octets: 0 }
+    pub fn new(limits: Limits) -> Scanner {
+        let mut scanner = Scanner {
+            limits,
+            room: Room { octets_left: limits.kept_octets, exceeded: false },
+            offset: 0,
+            at_line_start: true,
+            held: Vec::new(),
+            delimiter_line: memmem::Finder::new(b"\n--"),
+            open: Vec::new(),
+            reading: Reading::Padding,
+            pending: Pending::Nothing,
+            parts: 0,
+            lines: Lines::default(),
+            exceeded: Exceeded::default(),
+            preview_plain: Preview::None,
+            preview_html: Preview::None,
+            top: TopFacts::default(),
+            envelope: EnvelopeFields::default(),
+        };
+        scanner.begin_part(HeaderFacts::top(), limits.header_octets);
+        scanner
     }
 
     /// Takes the next octets.
     pub fn feed(&mut self, chunk: &[u8]) {
-        self.octets += chunk.len() as u64;
+        let mut rest = chunk;
+        while !rest.is_empty() {
+            let taken = match self.may_be_delimiter(rest) {
+                true => self.take_candidate(rest),
+                false => self.take_content(rest),
+            };
+            rest = rest.get(taken..).unwrap_or_default();
+        }
     }
 
     /// The message is over.
-    pub fn finish(self) -> MessageIndex {
-        MessageIndex {
-            envelope: EnvelopeFields::default(),
-            root: Part {
-                header: 0..0,
-                body: 0..self.octets,
-                lines: 0,
-                media_type: "text".into(),
-                subtype: "plain".into(),
-                parameters: Vec::new(),
-                disposition: None,
-                id: None,
-                description: None,
-                md5: None,
-                languages: Vec::new(),
-                location: None,
-                encoding: TransferEncoding::SevenBit,
-                decoded_octets: self.octets,
-                content: Content::Leaf,
+    pub fn finish(mut self) -> MessageIndex {
+        if !self.held.is_empty() {
+            let held = std::mem::take(&mut self.held);
+            // A closing delimiter needs no line end (RFC 2046 §5.1.1).
+            if !self.take_delimiter(&held) {
+                self.content(&held);
+            }
+        }
+        self.release_pending();
+        self.end_headers(self.offset);
+        let root = self.close(0, self.offset, End::OfMessage).unwrap_or_else(|| empty_part(0));
+        self.exceeded.header |= self.room.exceeded;
+        self.lines.finish();
+        let (sent, thread) = HeaderFacts::conclude(&self.envelope, &self.top);
+        let TopFacts { texts, received, from_fields, from, sender, .. } = self.top;
+        let preview = [self.preview_plain, self.preview_html].into_iter().map(Preview::finish);
+        let preview = preview.into_iter().find(|text| !text.is_empty()).unwrap_or_default();
+        let facts = Facts {
+            octets: self.offset,
+            received,
+            from_fields,
+            from,
+            sender,
+            sent,
+            thread,
+            preview,
+            attachments: attachments::count(&root),
+            bare_cr: self.lines.bare_cr,
+            bare_lf: self.lines.bare_lf,
+            nul: self.lines.nul,
+            eight_bit: self.lines.eight_bit,
+            longest_line: self.lines.longest,
+            exceeded: self.exceeded,
+        };
+        MessageIndex { envelope: self.envelope, root, header_texts: texts, facts }
+    }
+
+    /// True at the start of a line that, as far as it is known, may be a delimiter.
+    fn may_be_delimiter(&self, rest: &[u8]) -> bool {
+        if !self.held.is_empty() {
+            return true;
+        }
+        self.at_line_start && matches!(rest, [b'-', b'-', ..] | [b'-']) && self.has_delimiters()
+    }
+
+    fn has_delimiters(&self) -> bool {
+        !self.exceeded.parts && self.open.iter().any(|open| matches!(open.kind, Kind::Multipart { delimiter: Some(_) }))
+    }
+
+    /// Gathers a line that may be a delimiter, and decides on it when it is whole. Returns how much was taken.
+    fn take_candidate(&mut self, rest: &[u8]) -> usize {
+        let line_end = memchr(b'\n', rest).map(|line_feed| line_feed + 1);
+        if self.held.is_empty()
+            && let Some(line) = line_end.and_then(|line_end| rest.get(..line_end))
+        {
+            self.line_decided(line);
+            return line.len();
+        }
+        let mut held = std::mem::take(&mut self.held);
+        let taken = line_end.unwrap_or(rest.len()).min(CANDIDATE_OCTETS_MAX + 1 - held.len());
+        held.extend_from_slice(rest.get(..taken).unwrap_or_default());
+        if held.ends_with(b"\n") {
+            self.line_decided(&held);
+        } else if held.len() > CANDIDATE_OCTETS_MAX || !(held.starts_with(b"--") || held == b"-") {
+            self.content(&held);
+        } else {
+            self.held = held;
+        }
+        taken
+    }
+
+    /// A whole line that is a delimiter, or else content.
+    fn line_decided(&mut self, line: &[u8]) {
+        if line.len() > CANDIDATE_OCTETS_MAX || !self.take_delimiter(line) {
+            self.content(line);
+        }
+    }
+
+    /// Takes what cannot be a delimiter: a line of a header, or of a body everything up to the next candidate.
+    fn take_content(&mut self, rest: &[u8]) -> usize {
+        let taken = match &self.reading {
+            Reading::Header { .. } => memchr(b'\n', rest).map_or(rest.len(), |line_feed| line_feed + 1),
+            _ if !self.has_delimiters() => rest.len(),
+            _ => match self.delimiter_line.find(rest) {
+                Some(line_feed) => line_feed + 1,
+                None if rest.ends_with(b"\n-") => rest.len() - 1,
+                None => rest.len(),
             },
-            header_texts: Vec::new(),
-            facts: Facts { octets: self.octets, ..Facts::default() },
+        };
+        self.content(rest.get(..taken).unwrap_or_default());
+        taken
+    }
+
+    /// Octets that belong to what is being read.
+    fn content(&mut self, octets: &[u8]) {
+        if octets.is_empty() {
+            return;
+        }
+        self.lines.feed(octets);
+        self.offset += octets.len() as u64;
+        self.at_line_start = octets.ends_with(b"\n");
+        match &mut self.reading {
+            Reading::Header { reader, facts } => {
+                let (limits, room) = (&self.limits, &mut self.room);
+                let line = reader.piece(octets, &mut |field, kept| facts.take(field, kept, limits, room));
+                self.pending = match (line, self.pending, octets) {
+                    (Line::Empty, _, _) => Pending::Nothing,
+                    (_, Pending::Cr, b"\n") => Pending::CrLf,
+                    _ => Pending::at_end_of(octets),
+                };
+                if line == Line::Empty {
+                    self.end_header(self.offset);
+                }
+            }
+            Reading::Body { .. } | Reading::Padding => self.body(octets),
+        }
+    }
+
+    /// Octets of a body. A line end at their end waits: it belongs to a delimiter if one follows.
+    fn body(&mut self, octets: &[u8]) {
+        let mut octets = octets;
+        if self.pending == Pending::Cr
+            && let Some(after) = octets.strip_prefix(b"\n")
+        {
+            self.pending = Pending::CrLf;
+            octets = after;
+        }
+        if octets.is_empty() {
+            return;
+        }
+        self.release_pending();
+        self.pending = Pending::at_end_of(octets);
+        let text = octets.len() - self.pending.octets().len();
+        self.measure(octets.get(..text).unwrap_or_default());
+    }
+
+    fn release_pending(&mut self) {
+        let pending = std::mem::replace(&mut self.pending, Pending::Nothing);
+        self.measure(pending.octets());
+    }
+
+    fn measure(&mut self, octets: &[u8]) {
+        if let Reading::Body { meter, sampled } = &mut self.reading {
+            meter.feed(octets);
+            match sampled {
+                Sampled::No => {}
+                Sampled::Plain => self.preview_plain.feed(octets),
+                Sampled::Html => self.preview_html.feed(octets),
+            }
+        }
+    }
+
+    /// True when the line is a delimiter of an open multipart, the innermost first; the structure then moves on.
+    ///
+    /// The whole line is compared (RFC 2046 §5.1.1), so that a boundary which is the beginning of another's is no danger.
+    fn take_delimiter(&mut self, line: &[u8]) -> bool {
+        let Some(text) = line.trim_ascii_end().strip_prefix(b"--") else { return false };
+        if self.exceeded.parts {
+            return false;
+        }
+        let found = self.open.iter().enumerate().rev().find_map(|(level, open)| match &open.kind {
+            Kind::Multipart { delimiter: Some(delimiter) } => match text.strip_prefix(delimiter.as_slice())? {
+                b"" => Some((level, false)),
+                b"--" => Some((level, true)),
+                _ => None,
+            },
+            _ => None,
+        });
+        let Some((level, closes)) = found else { return false };
+        if !closes && self.parts >= self.limits.parts {
+            self.exceeded.parts = true;
+            return false;
+        }
+        // The line end before the delimiter belongs to it (RFC 2046 §5.1.1).
+        let end = self.offset - self.pending.octets().len() as u64;
+        self.end_headers(end);
+        self.close(level + 1, end, End::AtDelimiter);
+        self.reading = Reading::Padding;
+        self.lines.feed(line);
+        self.offset += line.len() as u64;
+        self.at_line_start = line.ends_with(b"\n");
+        self.pending = Pending::at_end_of(line);
+        if !closes {
+            self.begin_part(HeaderFacts::part(), self.limits.header_octets / 4);
+        } else if let Some(OpenPart { kind: Kind::Multipart { delimiter }, .. }) = self.open.last_mut() {
+            *delimiter = None;
+        }
+        true
+    }
+
+    /// A part begins here, with its header.
+    fn begin_part(&mut self, facts: HeaderFacts, header_octets: usize) {
+        self.parts += 1;
+        self.pending = Pending::Nothing;
+        self.open.push(OpenPart {
+            part: empty_part(self.offset),
+            kind: Kind::Header,
+            lines_before: 0,
+            children: Vec::new(),
+            encapsulated: None,
+            envelope: None,
+        });
+        self.reading = Reading::Header { reader: HeaderReader::new(header_octets), facts: Box::new(facts) };
+    }
+
+    /// Ends the header being read, and that of a message which would begin right after it.
+    fn end_headers(&mut self, end: u64) {
+        while matches!(self.reading, Reading::Header { .. }) {
+            self.end_header(end);
+        }
+    }
+
+    /// The header being read, if any, ends at `end`, and the body begins there.
+    fn end_header(&mut self, end: u64) {
+        let Reading::Header { mut reader, mut facts } = std::mem::replace(&mut self.reading, Reading::Padding) else {
+            return;
+        };
+        let (limits, room) = (&self.limits, &mut self.room);
+        reader.finish(&mut |field, kept| facts.take(field, kept, limits, room));
+        self.exceeded.header |= reader.exceeded;
+        let in_digest = self.open.iter().nth_back(1).is_some_and(|parent| {
+            matches!(parent.kind, Kind::Multipart { .. }) && parent.part.is("multipart", "digest")
+        });
+        let Some(open) = self.open.last_mut() else { return };
+        let end = end.max(open.part.header.start);
+        open.part.header.end = end;
+        open.part.body = end..end;
+        open.lines_before = self.lines.ended;
+        describe(&mut open.part, &mut facts, in_digest);
+        open.envelope = facts.envelope;
+        if let Some(top) = facts.top {
+            self.top = *top;
+            self.envelope = open.envelope.take().map(|envelope| *envelope).unwrap_or_default();
+        }
+        self.begin_body();
+    }
+
+    /// Decides how the body of the innermost part is read.
+    fn begin_body(&mut self) {
+        let depth = self.open.len() - 1;
+        let Some(open) = self.open.last_mut() else { return };
+        let part = &open.part;
+        let delimiter = delimiter_of(part);
+        let encapsulates = part.media_type == "message"
+            && matches!(part.subtype.as_str(), "rfc822" | "global" | "news")
+            && part.encoding.is_identity();
+        let is_container = delimiter.is_some() || encapsulates;
+        let too_deep = is_container && depth >= self.limits.depth;
+        let too_many = encapsulates && self.parts >= self.limits.parts;
+        self.exceeded.depth |= too_deep;
+        self.exceeded.parts |= too_many;
+        if is_container && !too_deep && !too_many && !self.exceeded.parts {
+            if encapsulates {
+                open.kind = Kind::Message;
+                self.begin_part(HeaderFacts::encapsulated(), self.limits.header_octets / 4);
+            } else {
+                open.kind = Kind::Multipart { delimiter };
+                self.reading = Reading::Padding;
+            }
+            return;
+        }
+        open.kind = Kind::Leaf;
+        let sampled = self.sampled();
+        if let Some(open) = self.open.last() {
+            self.reading = Reading::Body { meter: Meter::new(&open.part.encoding), sampled };
+        }
+    }
+
+    /// The first text of each kind that is no attachment gives the preview.
+    fn sampled(&mut self) -> Sampled {
+        let Some(OpenPart { part, .. }) = self.open.last() else { return Sampled::No };
+        let is_attachment = part.disposition.as_ref().is_some_and(|disposition| disposition.kind == "attachment");
+        let charset = part.parameter("charset");
+        match part.subtype.as_str() {
+            _ if part.media_type != "text" || is_attachment => Sampled::No,
+            "plain" if matches!(self.preview_plain, Preview::None) => {
+                self.preview_plain = Preview::Gathering(Box::new(Sampler::plain(&part.encoding, charset)));
+                Sampled::Plain
+            }
+            "html" if matches!(self.preview_html, Preview::None) => {
+                self.preview_html = Preview::Gathering(Box::new(Sampler::html(&part.encoding, charset)));
+                Sampled::Html
+            }
+            _ => Sampled::No,
+        }
+    }
+
+    /// Closes the innermost parts until `kept` are open; their bodies end at `end`. Gives the last one closed when none
+    /// is left.
+    fn close(&mut self, kept: usize, end: u64, ending: End) -> Option<Part> {
+        let mut meter = self.end_leaf();
+        while self.open.len() > kept {
+            let OpenPart { mut part, kind, lines_before, children, encapsulated, envelope } = self.open.pop()?;
+            part.body.end = end.max(part.body.start);
+            let lines = self.lines.ended - lines_before;
+            part.lines = match ending {
+                _ if part.octets() == 0 => 0,
+                // An empty line before the delimiter is the delimiter's line end, and no line of the body.
+                End::AtDelimiter => lines - u64::from(self.lines.last_was_empty),
+                End::OfMessage => lines + u64::from(!self.at_line_start),
+            };
+            part.decoded_octets = meter.take().map_or(part.octets(), |meter| meter.finish(part.octets()));
+            part.content = match (kind, encapsulated) {
+                (Kind::Message, Some(message)) => Content::Message(message),
+                (Kind::Multipart { .. }, _) => Content::Multipart(children),
+                _ => Content::Leaf,
+            };
+            match self.open.last_mut() {
+                None => return Some(part),
+                Some(OpenPart { kind: Kind::Message, encapsulated, .. }) => {
+                    let envelope = envelope.map(|envelope| *envelope).unwrap_or_default();
+                    *encapsulated = Some(Box::new(EncapsulatedMessage { envelope, part }));
+                }
+                Some(parent) => parent.children.push(part),
+            }
+        }
+        None
+    }
+
+    /// The leaf being read, if any, is whole.
+    fn end_leaf(&mut self) -> Option<Meter> {
+        match std::mem::replace(&mut self.reading, Reading::Padding) {
+            Reading::Body { meter, sampled } => {
+                match sampled {
+                    Sampled::No => {}
+                    Sampled::Plain => self.preview_plain.end(),
+                    Sampled::Html => self.preview_html.end(),
+                }
+                Some(meter)
+            }
+            Reading::Header { .. } | Reading::Padding => None,
         }
     }
 }
+
+/// What ends a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    AtDelimiter,
+    OfMessage,
+}
+
+impl Pending {
+    fn at_end_of(octets: &[u8]) -> Pending {
+        match octets {
+            [.., b'\r', b'\n'] => Pending::CrLf,
+            [.., b'\n'] => Pending::Lf,
+            [.., b'\r'] => Pending::Cr,
+            _ => Pending::Nothing,
+        }
+    }
+
+    fn octets(self) -> &'static [u8] {
+        match self {
+            Pending::Nothing => b"",
+            Pending::Cr => b"\r",
+            Pending::Lf => b"\n",
+            Pending::CrLf => b"\r\n",
+        }
+    }
+}
+
+impl Preview {
+    fn feed(&mut self, octets: &[u8]) {
+        if let Preview::Gathering(sampler) = self {
+            sampler.feed(octets);
+        }
+    }
+
+    fn end(&mut self) {
+        if let Preview::Gathering(sampler) = std::mem::replace(self, Preview::None) {
+            *self = Preview::Done(sampler.finish());
+        }
+    }
+
+    fn finish(self) -> String {
+        match self {
+            Preview::None => String::new(),
+            Preview::Gathering(sampler) => sampler.finish(),
+            Preview::Done(text) => text,
+        }
+    }
+}
+
+fn empty_part(offset: u64) -> Part {
+    Part {
+        header: offset..offset,
+        body: offset..offset,
+        lines: 0,
+        media_type: "text".into(),
+        subtype: "plain".into(),
+        parameters: Vec::new(),
+        disposition: None,
+        id: None,
+        description: None,
+        md5: None,
+        languages: Vec::new(),
+        location: None,
+        encoding: TransferEncoding::SevenBit,
+        decoded_octets: 0,
+        content: Content::Leaf,
+    }
+}
+
+/// Takes over what the header says. Without a readable Content-Type a part is text, and in a digest a message
+/// (RFC 2045 §5.2, RFC 2046 §5.1.5).
+fn describe(part: &mut Part, facts: &mut HeaderFacts, in_digest: bool) {
+    if in_digest {
+        (part.media_type, part.subtype) = ("message".into(), "rfc822".into());
+    }
+    let content_type = facts.content_type.take().unwrap_or_default();
+    if let Some((media_type, subtype)) = content_type.value.split_once('/')
+        && is_media_token(media_type)
+        && is_media_token(subtype)
+    {
+        (part.media_type, part.subtype) = (media_type.to_owned(), subtype.to_owned());
+        part.parameters = content_type.parameters;
+    }
+    part.disposition = facts.disposition.take();
+    part.id = facts.id.take();
+    part.description = facts.description.take();
+    part.md5 = facts.md5.take();
+    part.languages = std::mem::take(&mut facts.languages);
+    part.location = facts.location.take();
+    part.encoding = facts.encoding.take().unwrap_or_default();
+}
+
+/// A token (RFC 2045 §5.1) of the length a registered name may have (RFC 6838 §4.2).
+fn is_media_token(text: &str) -> bool {
+    (1..=127).contains(&text.len())
+        && text.bytes().all(|octet| octet.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?=".contains(&octet))
+}
+
+/// The boundary of a multipart; an empty one, which RFC 2046 §5.1.1 forbids, separates nothing.
+fn delimiter_of(part: &Part) -> Option<Vec<u8>> {
+    let boundary = part.parameter("boundary").filter(|_| part.media_type == "multipart")?.trim_end();
+    (1..=BOUNDARY_OCTETS_MAX).contains(&boundary.len()).then(|| boundary.as_bytes().to_vec())
+}
+
+/// Octets of a boundary: RFC 2046 §5.1.1 allows 70.
+const BOUNDARY_OCTETS_MAX: usize = 500;
+
+/// Octets of a line that may be a delimiter: hyphens, boundary, hyphens, white space and the line end.
+const CANDIDATE_OCTETS_MAX: usize = 1_000;

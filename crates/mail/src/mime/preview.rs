@@ -1,0 +1,287 @@
+//! The first characters of a message's text (RFC 8970).
+
+use super::TransferEncoding;
+use crate::decode::TextDecoder;
+
+/// Characters in a preview (RFC 8970 §3.1 advises 200).
+pub const PREVIEW_CHARACTERS: usize = 200;
+
+/// Octets of a body looked at for a preview: HTML may open with a long style sheet.
+const PREVIEW_OCTETS_MAX: usize = 128 * 1024;
+
+/// Gathers the preview of one text part.
+#[derive(Debug)]
+pub(super) struct Sampler {
+    decoder: TextDecoder,
+    octets_left: usize,
+    is_html: bool,
+    html: Html,
+    decoded: String,
+    text: Gathered,
+}
+
+/// The text so far: white space folded, controls gone.
+#[derive(Debug, Default)]
+struct Gathered {
+    text: String,
+    characters: usize,
+    space_pending: bool,
+}
+
+impl Sampler {
+    pub(super) fn plain(encoding: &TransferEncoding, charset: Option<&str>) -> Sampler {
+        Sampler {
+            decoder: TextDecoder::new(encoding, charset),
+            octets_left: PREVIEW_OCTETS_MAX,
+            is_html: false,
+            html: Html::default(),
+            decoded: String::new(),
+            text: Gathered::default(),
+        }
+    }
+
+    pub(super) fn html(encoding: &TransferEncoding, charset: Option<&str>) -> Sampler {
+        Sampler { is_html: true, ..Sampler::plain(encoding, charset) }
+    }
+
+    pub(super) fn feed(&mut self, octets: &[u8]) {
+        let mut rest = octets.get(..self.octets_left.min(octets.len())).unwrap_or_default();
+        self.octets_left -= rest.len();
+        while !rest.is_empty() && !self.text.is_full() {
+            let (piece, after) = rest.split_at(rest.len().min(PIECE_OCTETS));
+            rest = after;
+            self.decoded.clear();
+            self.decoder.feed(piece, &mut self.decoded);
+            self.take();
+        }
+    }
+
+    pub(super) fn finish(mut self) -> String {
+        if !self.text.is_full() {
+            self.decoded.clear();
+            self.decoder.finish(&mut self.decoded);
+            self.take();
+            if self.html.state == HtmlState::Entity {
+                self.html.give_back(None, &mut self.text);
+            }
+        }
+        self.text.text
+    }
+
+    fn take(&mut self) {
+        for character in self.decoded.chars() {
+            match self.is_html {
+                true => self.html.push(character, &mut self.text),
+                false => self.text.push(character),
+            }
+        }
+    }
+}
+
+impl Gathered {
+    fn is_full(&self) -> bool {
+        self.characters >= PREVIEW_CHARACTERS
+    }
+
+    fn push(&mut self, character: char) {
+        if self.is_full() {
+            return;
+        }
+        // Invisible fillers that newsletters put after their hidden first line, and the byte order mark.
+        let is_filler = matches!(character, '\u{200b}'..='\u{200f}' | '\u{34f}' | '\u{feff}' | '\u{ad}');
+        if character.is_whitespace() || character.is_control() {
+            self.space_pending = !self.text.is_empty();
+        } else if !is_filler {
+            if std::mem::take(&mut self.space_pending) {
+                self.text.push(' ');
+                self.characters += 1;
+            }
+            if !self.is_full() {
+                self.text.push(character);
+                self.characters += 1;
+            }
+        }
+    }
+}
+
+/// Strips tags, comments, and what no reader shows; resolves the entities of everyday text.
+#[derive(Debug, Default)]
+struct Html {
+    state: HtmlState,
+    /// The tag or entity being read, cut at a bound.
+    word: String,
+    /// Inside an element whose content is not text: its name.
+    hidden: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum HtmlState {
+    #[default]
+    Text,
+    Tag,
+    Comment,
+    Entity,
+}
+
+impl Html {
+    fn push(&mut self, character: char, out: &mut Gathered) {
+        match (self.state, character) {
+            (HtmlState::Text, '<') => self.begin(HtmlState::Tag),
+            (HtmlState::Text, '&') if self.hidden.is_none() => self.begin(HtmlState::Entity),
+            (HtmlState::Text, other) if self.hidden.is_none() => out.push(other),
+            (HtmlState::Text, _) => {}
+            (HtmlState::Tag, '>') => self.end_tag(out),
+            (HtmlState::Tag, '<') if self.hidden.is_some() => self.begin(HtmlState::Tag),
+            (HtmlState::Tag, other)
+                if self.word.is_empty() && !(other.is_ascii_alphabetic() || "/!?".contains(other)) =>
+            {
+                self.state = HtmlState::Text;
+                if self.hidden.is_none() {
+                    out.push('<');
+                }
+                self.push(other, out);
+            }
+            (HtmlState::Tag, other) => {
+                self.push_word(other);
+                if self.word == "!--" {
+                    self.begin(HtmlState::Comment);
+                }
+            }
+            (HtmlState::Comment, '>') if self.word == "--" => self.state = HtmlState::Text,
+            (HtmlState::Comment, '-') if self.word.len() < 2 => self.word.push('-'),
+            (HtmlState::Comment, '-') => {}
+            (HtmlState::Comment, _) => self.word.clear(),
+            (HtmlState::Entity, ';') => {
+                self.state = HtmlState::Text;
+                match entity(&self.word) {
+                    Some(character) => out.push(character),
+                    None => self.give_back(Some(';'), out),
+                }
+            }
+            (HtmlState::Entity, other) if other.is_ascii_alphanumeric() || other == '#' => self.push_word(other),
+            (HtmlState::Entity, other) => {
+                self.state = HtmlState::Text;
+                self.give_back(None, out);
+                self.push(other, out);
+            }
+        }
+    }
+
+    fn begin(&mut self, state: HtmlState) {
+        self.state = state;
+        self.word.clear();
+    }
+
+    fn push_word(&mut self, character: char) {
+        if self.word.len() < WORD_OCTETS_MAX {
+            self.word.push(character);
+        }
+    }
+
+    /// An `&` that began no entity is text.
+    fn give_back(&self, end: Option<char>, out: &mut Gathered) {
+        std::iter::once('&').chain(self.word.chars()).chain(end).for_each(|character| out.push(character));
+    }
+
+    fn end_tag(&mut self, out: &mut Gathered) {
+        self.state = HtmlState::Text;
+        let name = self.word.trim_start_matches('/');
+        let name = name.split(|character: char| !character.is_ascii_alphanumeric()).next().unwrap_or_default();
+        let name = name.to_ascii_lowercase();
+        match &self.hidden {
+            Some(hidden) if self.word.starts_with('/') && *hidden == name => self.hidden = None,
+            Some(_) => {}
+            None if !self.word.starts_with('/') && HIDDEN.contains(&name.as_str()) => self.hidden = Some(name),
+            None if INLINE.contains(&name.as_str()) => {}
+            None => out.push(' '),
+        }
+    }
+}
+
+fn entity(word: &str) -> Option<char> {
+    if let Some(number) = word.strip_prefix('#') {
+        let code = match number.strip_prefix(['x', 'X']) {
+            Some(hexadecimal) => u32::from_str_radix(hexadecimal, 16),
+            None => number.parse(),
+        };
+        return char::from_u32(code.ok()?);
+    }
+    ENTITIES.iter().find(|(name, _)| *name == word).map(|(_, character)| *character)
+}
+
+/// Elements whose content is not shown.
+const HIDDEN: [&str; 4] = ["style", "script", "title", "template"];
+
+/// Elements that do not separate words.
+const INLINE: [&str; 14] =
+    ["a", "abbr", "b", "bdi", "code", "em", "font", "i", "s", "small", "span", "strong", "sub", "u"];
+
+const ENTITIES: [(&str, char); 24] = [
+    ("amp", '&'),
+    ("lt", '<'),
+    ("gt", '>'),
+    ("quot", '"'),
+    ("apos", '\''),
+    ("nbsp", ' '),
+    ("agrave", 'à'),
+    ("acirc", 'â'),
+    ("ccedil", 'ç'),
+    ("eacute", 'é'),
+    ("egrave", 'è'),
+    ("ecirc", 'ê'),
+    ("euml", 'ë'),
+    ("icirc", 'î'),
+    ("iuml", 'ï'),
+    ("ocirc", 'ô'),
+    ("ugrave", 'ù'),
+    ("ucirc", 'û'),
+    ("Eacute", 'É'),
+    ("Agrave", 'À'),
+    ("oelig", 'œ'),
+    ("euro", '€'),
+    ("laquo", '«'),
+    ("raquo", '»'),
+];
+
+const WORD_OCTETS_MAX: usize = 32;
+const PIECE_OCTETS: usize = 1_024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn html(text: &str, size: usize) -> String {
+        let mut sampler = Sampler::html(&TransferEncoding::EightBit, Some("utf-8"));
+        text.as_bytes().chunks(size).for_each(|chunk| sampler.feed(chunk));
+        sampler.finish()
+    }
+
+    #[test]
+    fn html_becomes_text() {
+        for (page, text) in [
+            (
+                "<p>Bonjour <b>Do</b>cteur,</p><p>R&eacute;sultat &#233; &#xe9;&nbsp;!</p>",
+                "Bonjour Docteur, Résultat é é !",
+            ),
+            ("<html><head><title>x</title><style>p > a { }</style></head><body>a<br>b", "a b"),
+            ("a<!-- <p> -- > x ---->b", "ab"),
+            ("a & b &unknown; c&d", "a & b &unknown; c&d"),
+            ("<script>if (a<b) {}</script>x", "x"),
+            ("1 < 2 <3", "1 < 2 <3"),
+            ("<p", ""),
+        ] {
+            for size in 1..=page.len() {
+                assert_eq!(html(page, size), text, "{page} in {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn text_is_folded_and_cut() {
+        let mut sampler = Sampler::plain(&TransferEncoding::SevenBit, None);
+        sampler.feed(format!("\r\n\r\n a \t b\r\n{}", "é".repeat(500)).as_bytes());
+        let preview = sampler.finish();
+        assert!(preview.starts_with("a b é"));
+        assert_eq!(preview.chars().count(), PREVIEW_CHARACTERS);
+    }
+}
