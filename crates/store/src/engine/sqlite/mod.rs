@@ -1,0 +1,198 @@
+//! SQLite: one writer thread that commits in groups, readers on connections of their own, a third thread that checkpoints.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::{Semaphore, mpsc};
+
+use super::{Engine, Health, Job, ReadJob};
+use crate::blob::Blobs;
+use crate::change_feed::ChangeFeed;
+use crate::metrics::Metrics;
+use crate::{EngineError, StoreError};
+
+mod checkpoint;
+mod statement;
+mod writer;
+
+use statement::View;
+
+/// Transactions that may wait for the writer; whoever comes then waits to be taken.
+const WAITING_MAX: usize = 1_024;
+
+/// Prepared statements kept for each connection.
+const STATEMENTS_MAX: usize = 256;
+
+/// What an engine shares with the store.
+pub(crate) struct Parts {
+    pub blobs: Blobs,
+    pub health: Arc<Health>,
+    pub metrics: Arc<Metrics>,
+    pub feed: Arc<ChangeFeed>,
+}
+
+/// The engine.
+pub(crate) struct Sqlite {
+    path: PathBuf,
+    writer: Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    readers: Arc<Readers>,
+}
+
+struct Readers {
+    permits: Arc<Semaphore>,
+    idle: Mutex<Vec<Connection>>,
+    path: PathBuf,
+    blobs: Blobs,
+    metrics: Arc<Metrics>,
+}
+
+impl Sqlite {
+    pub(crate) fn open(folder: &Path, readers: usize, parts: Parts) -> Result<Sqlite, StoreError> {
+        let path = folder.join("sceau.sqlite");
+        let connection = open_writer(&path)?;
+        let (blobs, metrics, health) = (parts.blobs.clone(), parts.metrics.clone(), parts.health.clone());
+        let mut writer = writer::Writer::new(connection, parts)?;
+        writer.migrate()?;
+        let (checkpointer, pages) = checkpoint::start(&path, metrics.clone(), health)?;
+        let (sender, receiver) = mpsc::channel(WAITING_MAX);
+        let thread = std::thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(move || writer.run(receiver, &pages))
+            .map_err(|error| EngineError::Other(format!("starting the writer thread: {error}")))?;
+        let permits = Arc::new(Semaphore::new(readers.max(1)));
+        let readers = Readers { permits, idle: Mutex::default(), path: path.clone(), blobs, metrics };
+        let threads = Mutex::new(vec![thread, checkpointer]);
+        Ok(Sqlite { path, writer: Mutex::new(Some(sender)), threads, readers: Arc::new(readers) })
+    }
+}
+
+fn open_writer(path: &Path) -> Result<Connection, EngineError> {
+    let connection = Connection::open(path).map_err(|error| engine_error(&error))?;
+    configure(&connection)?;
+    // Page size and journal mode belong to the file; the other settings to each connection. Checkpoints are the third
+    // thread's: the writer never pays for one. FULL syncs the log at each commit.
+    for setting in ["page_size = 4096", "journal_mode = WAL", "synchronous = FULL", "wal_autocheckpoint = 0"] {
+        pragma(&connection, setting)?;
+    }
+    pragma(&connection, "cache_size = -65536")?;
+    Ok(connection)
+}
+
+fn configure(connection: &Connection) -> Result<(), EngineError> {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    connection.busy_timeout(std::time::Duration::from_secs(10)).map_err(|error| engine_error(&error))?;
+    for setting in ["foreign_keys = ON", "temp_store = MEMORY", "trusted_schema = OFF"] {
+        pragma(connection, setting)?;
+    }
+    Ok(())
+}
+
+fn pragma(connection: &Connection, setting: &str) -> Result<(), EngineError> {
+    connection.execute_batch(&format!("PRAGMA {setting}")).map_err(|error| engine_error(&error))
+}
+
+/// The words of SQLite for a definition.
+fn dialect(definition: &str) -> String {
+    definition
+        .replace("BIGINT", "INTEGER")
+        .replace("BYTEA", "BLOB")
+        .replace("/*clustered*/", "STRICT, WITHOUT ROWID")
+        .replace("/*rows*/", "STRICT")
+        .replace("id INTEGER NOT NULL PRIMARY KEY", "id INTEGER PRIMARY KEY")
+}
+
+impl Engine for Sqlite {
+    fn submit(&self, job: Box<dyn Job>) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        let sender = self.writer.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Box::pin(async move {
+            match sender {
+                Some(sender) => {
+                    if let Err(refused) = sender.send(job).await {
+                        refused.0.finish(Err(EngineError::Closed));
+                    }
+                }
+                None => job.finish(Err(EngineError::Closed)),
+            }
+        })
+    }
+
+    fn read(&self, job: ReadJob) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async move {
+            let permits = self.readers.permits.clone();
+            let Ok(permit) = permits.acquire_owned().await else { return job(Err(EngineError::Closed)) };
+            let readers = self.readers.clone();
+            let ran = tokio::task::spawn_blocking(move || {
+                readers.run(job);
+                // Held until here also when the caller stopped waiting.
+                drop(permit);
+            });
+            let _ = ran.await;
+        })
+    }
+
+    fn copy_to(&self, folder: &Path) -> Result<(), StoreError> {
+        let connection = open_reader(&self.path)?;
+        let to = folder.join("sceau.sqlite");
+        let to = to.to_str().ok_or_else(|| EngineError::Other("the folder's name is not UTF-8".into()))?;
+        connection.execute("VACUUM INTO ?1", [to]).map_err(|error| engine_error(&error))?;
+        Ok(())
+    }
+
+    fn close(&self) {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.readers.permits.close();
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            let _ = thread.join();
+        }
+        self.readers.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+fn open_reader(path: &Path) -> Result<Connection, EngineError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(|error| engine_error(&error))?;
+    configure(&connection)?;
+    pragma(&connection, "cache_size = -16384")?;
+    pragma(&connection, "query_only = ON")?;
+    Ok(connection)
+}
+
+impl Readers {
+    fn run(&self, job: ReadJob) {
+        Metrics::count(&self.metrics.reads, 1);
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match idle.map_or_else(|| open_reader(&self.path), Ok) {
+            Ok(connection) => connection,
+            Err(error) => return job(Err(error)),
+        };
+        match connection.prepare_cached("BEGIN").and_then(|mut begin| begin.execute([])) {
+            Ok(_) => job(Ok(&mut View { connection: &connection, blobs: &self.blobs, failure: None })),
+            Err(error) => job(Err(engine_error(&error))),
+        }
+        let ended = connection.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
+        if ended.is_ok() {
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        }
+    }
+}
+
+/// What SQLite's codes mean to us.
+fn engine_error(error: &rusqlite::Error) -> EngineError {
+    use rusqlite::ErrorCode;
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => EngineError::Full,
+        Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::ReadOnly) => {
+            EngineError::Disk(error.to_string())
+        }
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => EngineError::Disk(error.to_string()),
+        Some(ErrorCode::ConstraintViolation) => EngineError::Constraint(error.to_string()),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => EngineError::Collision,
+        _ => EngineError::Other(error.to_string()),
+    }
+}
