@@ -54,7 +54,8 @@ pub struct NewAccount<'a> {
     pub quota_octets: u64,
 }
 
-const COLUMNS: &str = "id, structure, name, language, state, created, quota_octets, used_octets, entries, highest_modseq";
+const COLUMNS: &str =
+    "id, structure, name, language, state, created, quota_octets, used_octets, entries, highest_modseq";
 
 /// Creates an account with its folders ([`crate::mailbox::create_initial`]).
 ///
@@ -209,11 +210,7 @@ impl Counters {
 }
 
 /// Locks the account and takes numbers.
-pub(crate) fn advance(
-    tx: &mut dyn Transaction,
-    account: AccountId,
-    by: Advance,
-) -> Result<Counters, StoreError> {
+pub(crate) fn advance(tx: &mut dyn Transaction, account: AccountId, by: Advance) -> Result<Counters, StoreError> {
     query_row(
         tx,
         "UPDATE account SET highest_modseq = highest_modseq + $2, next_mailbox = next_mailbox + $3, \

@@ -21,12 +21,7 @@ pub struct Holder {
 ///
 /// # Errors
 /// [`StoreError::Taken`]; [`StoreError::Unknown`] when the domain is not of the account's structure.
-pub fn add(
-    tx: &mut dyn Transaction,
-    account: AccountId,
-    address: &Address,
-    now: UnixMillis,
-) -> Result<(), StoreError> {
+pub fn add(tx: &mut dyn Transaction, account: AccountId, address: &Address, now: UnixMillis) -> Result<(), StoreError> {
     let structure = query_row(
         tx,
         "SELECT d.structure FROM domain d, account a WHERE d.name = $1 AND a.id = $2 AND a.structure = d.structure",
@@ -65,7 +60,8 @@ pub fn find(snapshot: &mut dyn Snapshot, address: &Address) -> Result<Option<Hol
         |row| Ok((AccountId(row.integer(0)?), StructureId(row.integer(1)?))),
     )?;
     let Some((account, structure)) = found else { return Ok(None) };
-    let found = crate::account::find(snapshot, account)?.ok_or(StoreError::Damaged("address without account".into()))?;
+    let found =
+        crate::account::find(snapshot, account)?.ok_or(StoreError::Damaged("address without account".into()))?;
     Ok(Some(Holder { account, structure, state: found.state }))
 }
 

@@ -58,22 +58,13 @@ pub fn set(
         "DELETE FROM credential WHERE account = $1 AND kind = $2 AND label = $3",
         &[account.0.into(), kind.into(), label.into()],
     )?;
-    let highest = query_row(
-        tx,
-        "SELECT coalesce(max(id), 0) FROM credential WHERE account = $1",
-        &[account.0.into()],
-        |row| row.integer(0),
-    )?;
+    let highest =
+        query_row(tx, "SELECT coalesce(max(id), 0) FROM credential WHERE account = $1", &[account.0.into()], |row| {
+            row.integer(0)
+        })?;
     tx.execute(
         "INSERT INTO credential (account, id, kind, label, secret, created) VALUES ($1, $2, $3, $4, $5, $6)",
-        &[
-            account.0.into(),
-            (highest.unwrap_or(0) + 1).into(),
-            kind.into(),
-            label.into(),
-            secret.into(),
-            now.0.into(),
-        ],
+        &[account.0.into(), (highest.unwrap_or(0) + 1).into(), kind.into(), label.into(), secret.into(), now.0.into()],
     )?;
     event::record(tx, (account, counters.first_event), now, Kind::CredentialChanged, &[("set", &kind)])?;
     tx.notify(Change::SessionsEnd { account });

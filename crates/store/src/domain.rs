@@ -40,10 +40,8 @@ pub fn create(
 /// # Errors
 /// [`StoreError::Unknown`] for a domain that is not ours.
 pub fn set_postmaster(tx: &mut dyn Transaction, name: &Domain, account: AccountId) -> Result<(), StoreError> {
-    let changed = tx.execute(
-        "UPDATE domain SET postmaster = $2 WHERE name = $1",
-        &[name.as_str().into(), account.0.into()],
-    )?;
+    let changed =
+        tx.execute("UPDATE domain SET postmaster = $2 WHERE name = $1", &[name.as_str().into(), account.0.into()])?;
     if changed == 0 { Err(StoreError::Unknown("domain")) } else { Ok(()) }
 }
 

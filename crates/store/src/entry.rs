@@ -173,13 +173,7 @@ pub fn flags(
 }
 
 fn bounds(mailbox: MailboxId, uids: &RangeInclusive<u32>, limit: u32) -> [Value<'static>; 5] {
-    [
-        mailbox.account.0.into(),
-        mailbox.number.into(),
-        (*uids.start()).into(),
-        (*uids.end()).into(),
-        limit.into(),
-    ]
+    [mailbox.account.0.into(), mailbox.number.into(), (*uids.start()).into(), (*uids.end()).into(), limit.into()]
 }
 
 /// The entry with that UID.
@@ -231,7 +225,9 @@ pub fn set_flags(
     let modseq = advance(tx, mailbox.account, Advance { modseqs: 1, ..Advance::default() })?.modseq;
     let named = match operation {
         // Taking away a keyword nobody has teaches the mailbox nothing.
-        FlagOperation::Remove => mailbox::by_id(tx, mailbox)?.ok_or(StoreError::NoSuchMailbox)?.keywords.bits_known(flags),
+        FlagOperation::Remove => {
+            mailbox::by_id(tx, mailbox)?.ok_or(StoreError::NoSuchMailbox)?.keywords.bits_known(flags)
+        }
         FlagOperation::Add | FlagOperation::Replace => learn_keywords(tx, mailbox, flags)?,
     };
     let (kept, set) = match operation {
@@ -413,13 +409,8 @@ fn bring(
         )?;
     }
     let taken = if coming.uids.is_empty() { 0 } else { 1 };
-    let by = Advance {
-        modseqs: taken,
-        events: taken,
-        entries: coming.entries,
-        octets: coming.octets,
-        ..Advance::default()
-    };
+    let by =
+        Advance { modseqs: taken, events: taken, entries: coming.entries, octets: coming.octets, ..Advance::default() };
     let counters = advance(tx, from.account, by)?;
     let mut copied =
         Copied { uidvalidity: target.uidvalidity, from: coming.uids, to: UidSet::new(), modseq: counters.modseq };

@@ -83,12 +83,7 @@ impl Event {
 ///
 /// # Errors
 /// The engine's.
-pub fn list(
-    snapshot: &mut dyn Snapshot,
-    account: AccountId,
-    after: i64,
-    limit: u32,
-) -> Result<Vec<Event>, StoreError> {
+pub fn list(snapshot: &mut dyn Snapshot, account: AccountId, after: i64, limit: u32) -> Result<Vec<Event>, StoreError> {
     query_all(
         snapshot,
         "SELECT seq, at, kind, fields FROM event WHERE account = $1 AND seq > $2 ORDER BY seq LIMIT $3",
@@ -149,8 +144,13 @@ mod tests {
         let mut fields = String::new();
         write!(Escaped(&mut fields), "a;b=c%\n").unwrap();
         assert_eq!(fields, "a%3Bb%3Dc%25%0A");
-        let event =
-            Event { account: AccountId(7), seq: 2, at: UnixMillis(1_000), kind: "restored".into(), fields: "x=1".into() };
+        let event = Event {
+            account: AccountId(7),
+            seq: 2,
+            at: UnixMillis(1_000),
+            kind: "restored".into(),
+            fields: "x=1".into(),
+        };
         assert_eq!(event.canonical(), b"sceau-event 1\n7\n2\n1000\nrestored\nx=1\n");
     }
 }

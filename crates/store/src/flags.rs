@@ -154,7 +154,8 @@ impl Keywords {
             if self.bit(name).is_some() {
                 return true;
             }
-            let storable = (1..=Keywords::OCTETS_MAX).contains(&name.len()) && name.bytes().all(|b| (33..127).contains(&b));
+            let storable =
+                (1..=Keywords::OCTETS_MAX).contains(&name.len()) && name.bytes().all(|b| (33..127).contains(&b));
             let room = storable && self.0.len() < Keywords::COUNT_MAX;
             if room {
                 self.0.push(name.clone());

@@ -293,11 +293,7 @@ pub fn by_special_use(
 ///
 /// # Errors
 /// The engine's.
-pub fn open(
-    snapshot: &mut dyn Snapshot,
-    account: AccountId,
-    name: &MailboxName,
-) -> Result<Option<Opened>, StoreError> {
+pub fn open(snapshot: &mut dyn Snapshot, account: AccountId, name: &MailboxName) -> Result<Option<Opened>, StoreError> {
     let Some(mailbox) = by_name(snapshot, account, name)? else { return Ok(None) };
     let first_unseen = first_unseen(snapshot, &mailbox)?;
     Ok(Some(Opened { mailbox, first_unseen }))
@@ -307,8 +303,7 @@ fn first_unseen(snapshot: &mut dyn Snapshot, mailbox: &Mailbox) -> Result<Option
     if mailbox.unseen == 0 {
         return Ok(None);
     }
-    let parameters =
-        [mailbox.id.account.0.into(), mailbox.id.number.into(), Value::from(FIRST_UNSEEN_ENTRIES_MAX)];
+    let parameters = [mailbox.id.account.0.into(), mailbox.id.number.into(), Value::from(FIRST_UNSEEN_ENTRIES_MAX)];
     let seen = |row: &dyn Row| Ok(row.integer(0)? != 0);
     let newest = query_all(
         snapshot,
@@ -399,9 +394,8 @@ fn insert(
 ) -> Result<MailboxId, StoreError> {
     let by = Advance { modseqs: 1, mailboxes: 1, events: 1, uidvalidities: 1, ..Advance::default() };
     let counters = advance(tx, account, by)?;
-    let count = query_row(tx, "SELECT count(*) FROM mailbox WHERE account = $1", &[account.0.into()], |row| {
-        row.integer(0)
-    })?;
+    let count =
+        query_row(tx, "SELECT count(*) FROM mailbox WHERE account = $1", &[account.0.into()], |row| row.integer(0))?;
     if count.unwrap_or(0) >= i64::from(MAILBOXES_MAX) {
         return Err(StoreError::TooManyMailboxes);
     }
@@ -520,17 +514,13 @@ pub fn subscribe(tx: &mut dyn Transaction, account: AccountId, name: &MailboxNam
 /// # Errors
 /// The engine's.
 pub fn unsubscribe(tx: &mut dyn Transaction, account: AccountId, name: &MailboxName) -> Result<(), StoreError> {
-    tx.execute(
-        "DELETE FROM subscription WHERE account = $1 AND name = $2",
-        &[account.0.into(), name.as_str().into()],
-    )?;
+    tx.execute("DELETE FROM subscription WHERE account = $1 AND name = $2", &[account.0.into(), name.as_str().into()])?;
     Ok(())
 }
 
 fn read(account: AccountId, row: &dyn Row) -> Result<Mailbox, StoreError> {
-    let number = |column: usize| {
-        u32::try_from(row.integer(column)?).map_err(|_| StoreError::Damaged("mailbox counter".into()))
-    };
+    let number =
+        |column: usize| u32::try_from(row.integer(column)?).map_err(|_| StoreError::Damaged("mailbox counter".into()));
     Ok(Mailbox {
         id: MailboxId { account, number: number(0)? },
         name: MailboxName(row.text(1)?.into()),
@@ -561,7 +551,8 @@ mod tests {
         for wrong in ["", "/", "a//b", "/a", "a\0b", "a\nb", &long, &deep] {
             assert!(MailboxName::parse(wrong).is_err(), "{wrong:?}");
         }
-        for (given, kept) in [("inbox", "INBOX"), ("Inbox/a", "INBOX/a"), ("a/b/", "a/b"), ("../x", "../x"), ("é", "é")] {
+        for (given, kept) in [("inbox", "INBOX"), ("Inbox/a", "INBOX/a"), ("a/b/", "a/b"), ("../x", "../x"), ("é", "é")]
+        {
             assert_eq!(MailboxName::parse(given).unwrap().as_str(), kept);
         }
     }

@@ -236,8 +236,8 @@ pub(crate) fn learn_keywords(
     }
     let key = [mailbox.account.0.into(), mailbox.number.into()];
     let sql = "SELECT keywords FROM mailbox WHERE account = $1 AND id = $2";
-    let mut keywords = query_row(tx, sql, &key, |row| Ok(Keywords::from_column(row.text(0)?)))?
-        .ok_or(StoreError::NoSuchMailbox)?;
+    let mut keywords =
+        query_row(tx, sql, &key, |row| Ok(Keywords::from_column(row.text(0)?)))?.ok_or(StoreError::NoSuchMailbox)?;
     let known = keywords.names().count();
     if !keywords.learn(&flags.keywords) {
         return Err(StoreError::TooManyKeywords);
@@ -252,11 +252,7 @@ pub(crate) fn learn_keywords(
 }
 
 /// The conversation of the first reference that is known, else a new one; every id of this message then leads to it.
-fn find_thread(
-    tx: &mut dyn Transaction,
-    message: MessageId,
-    new: &NewMessage<'_>,
-) -> Result<ThreadId, StoreError> {
+fn find_thread(tx: &mut dyn Transaction, message: MessageId, new: &NewMessage<'_>) -> Result<ThreadId, StoreError> {
     let account = message.account;
     let skipped = new.references.len().saturating_sub(REFERENCES_MAX);
     let ids = new.references.iter().skip(skipped).copied().chain(new.message_id);

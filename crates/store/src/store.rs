@@ -94,11 +94,18 @@ impl Store {
         let health = Arc::new(Health::new(config.reserve_octets));
         let metrics = Arc::new(Metrics::default());
         let feed = Arc::new(ChangeFeed::default());
-        let parts = sqlite::Parts { blobs: blobs.clone(), health: health.clone(), metrics: metrics.clone(), feed: feed.clone() };
+        let parts = sqlite::Parts {
+            blobs: blobs.clone(),
+            health: health.clone(),
+            metrics: metrics.clone(),
+            feed: feed.clone(),
+        };
         let engine: Arc<dyn Engine> = match &config.engine {
             EngineConfig::Sqlite => Arc::new(sqlite::Sqlite::open(&config.folder, config.readers, parts)?),
             #[cfg(feature = "postgres")]
-            EngineConfig::Postgres(url) => Arc::new(crate::engine::postgres::Postgres::open(url, config.readers, parts)?),
+            EngineConfig::Postgres(url) => {
+                Arc::new(crate::engine::postgres::Postgres::open(url, config.readers, parts)?)
+            }
         };
         let stager = crate::blob::Stager {
             blobs,

@@ -59,7 +59,8 @@ impl BlobReader {
         for index in range.start / chunk_octets..range.end.div_ceil(chunk_octets) {
             let start = index * chunk_octets;
             let length = (self.octets - start).min(chunk_octets) as usize + TAG_OCTETS;
-            let stored = self.stored(HEADER_OCTETS as u64 + index * (chunk_octets + TAG_OCTETS as u64), length, &mut buffer)?;
+            let stored =
+                self.stored(HEADER_OCTETS as u64 + index * (chunk_octets + TAG_OCTETS as u64), length, &mut buffer)?;
             let chunk = open_chunk(self.id, index, index + 1 == count, stored)?;
             let from = range.start.saturating_sub(start) as usize;
             let to = (range.end - start).min(chunk_octets) as usize;

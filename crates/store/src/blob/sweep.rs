@@ -45,11 +45,7 @@ pub(crate) fn sweep_dying(tx: &mut dyn Transaction, now: UnixMillis) -> Result<(
 }
 
 /// Removes files older than the grace that no row knows: what was being staged when the process died.
-pub(crate) fn sweep_orphans(
-    snapshot: &mut dyn Snapshot,
-    blobs: &Blobs,
-    now: UnixMillis,
-) -> Result<u64, StoreError> {
+pub(crate) fn sweep_orphans(snapshot: &mut dyn Snapshot, blobs: &Blobs, now: UnixMillis) -> Result<u64, StoreError> {
     let mut removed = 0;
     let Ok(folders) = blobs.disk.list(&blobs.folder) else { return Ok(0) };
     for folder in folders.into_iter().filter(|found| found.folder) {

@@ -7,9 +7,9 @@ use std::ops::ControlFlow;
 
 use crate::{Change, EngineError, StoreError};
 
-pub mod sqlite;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+pub mod sqlite;
 
 /// A parameter of a statement.
 #[derive(Clone, Copy, Debug)]

@@ -40,10 +40,7 @@ impl World {
 
     pub async fn create(&self, name: &str) -> MailboxId {
         let (account, name) = (self.account, MailboxName::parse(name).unwrap());
-        self.store
-            .transaction(move |tx| store::mailbox::create(tx, account, &name, None, NOW))
-            .await
-            .unwrap()
+        self.store.transaction(move |tx| store::mailbox::create(tx, account, &name, None, NOW)).await.unwrap()
     }
 
     pub async fn append(&self, mailbox: MailboxId, content: &[u8], flags: Flags) -> Appended {
@@ -72,12 +69,7 @@ pub async fn stage(store: &Store, content: &[u8]) -> Result<Staged, StoreError> 
     writer.finish().await
 }
 
-pub async fn append(
-    store: &Store,
-    mailbox: MailboxId,
-    staged: Staged,
-    flags: Flags,
-) -> Result<Appended, StoreError> {
+pub async fn append(store: &Store, mailbox: MailboxId, staged: Staged, flags: Flags) -> Result<Appended, StoreError> {
     store
         .transaction(move |tx| {
             let new = NewMessage {

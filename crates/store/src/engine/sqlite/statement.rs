@@ -23,8 +23,7 @@ impl Snapshot for View<'_> {
         let failed = |error: rusqlite::Error| engine_error(&error);
         let result = (|| -> Result<Result<(), StoreError>, EngineError> {
             let mut statement = self.connection.prepare_cached(&numbered(sql)).map_err(failed)?;
-            let mut rows =
-                statement.query(rusqlite::params_from_iter(parameters.iter().map(Bound))).map_err(failed)?;
+            let mut rows = statement.query(rusqlite::params_from_iter(parameters.iter().map(Bound))).map_err(failed)?;
             while let Some(row) = rows.next().map_err(failed)? {
                 match on_row(&Columns(row)) {
                     Ok(ControlFlow::Continue(())) => {}

@@ -210,7 +210,8 @@ impl Writer {
 impl Writing<'_> {
     fn note(&mut self) {
         // FULL and IOERR may have rolled back everything, the savepoint included; a constraint undoes its statement alone.
-        let fatal = matches!(self.view.failure, Some(EngineError::Full | EngineError::Disk(_) | EngineError::Collision));
+        let fatal =
+            matches!(self.view.failure, Some(EngineError::Full | EngineError::Disk(_) | EngineError::Collision));
         self.broken |= fatal || self.view.connection.is_autocommit();
     }
 }

@@ -1,0 +1,1 @@
+//! PostgreSQL: the same closures on blocking connections.
