@@ -19,6 +19,7 @@ pub mod imap;
 pub mod ledger;
 pub mod letter;
 pub mod preload;
+pub mod program;
 pub mod random;
 pub mod server;
 pub mod smtp;
