@@ -5,7 +5,12 @@
     clippy::disallowed_methods,
     reason = "tests own sockets, files, threads and a clock"
 )]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a panic here is a failed test")]
 
 mod architecture;
 mod clients;
+mod demo;
 mod documents;
+mod durability;
+mod idle;
+mod security;

@@ -14,7 +14,7 @@ use crate::{
     imap::{Imap, number_after},
     letter,
     random::Random,
-    server::Server,
+    server::Doors,
 };
 
 const SENDER: &str = "ledger@elsewhere.example";
@@ -69,9 +69,9 @@ fn open(ledger: &Shared) -> std::sync::MutexGuard<'_, Ledger> {
 }
 
 /// Sends by SMTP until the connection breaks, or `stop` is set; gives the refusal if there was one.
-pub fn send_until_broken(server: &Server, ledger: &Shared, stop: &AtomicBool, random: &mut Random) -> Option<String> {
-    let recipient = server.user(2).0;
-    let mut smtp = server.relay().ok()?;
+pub fn send_until_broken(doors: &Doors, ledger: &Shared, stop: &AtomicBool, random: &mut Random) -> Option<String> {
+    let recipient = doors.user(2).0;
+    let mut smtp = doors.relay().ok()?;
     smtp.expect("EHLO elsewhere.example", 250).ok()?;
     while !stop.load(Ordering::Relaxed) {
         let (name, octets) = new_entry(ledger, random, false);
@@ -87,9 +87,9 @@ pub fn send_until_broken(server: &Server, ledger: &Shared, stop: &AtomicBool, ra
 }
 
 /// Appends by IMAP until the connection breaks, or `stop` is set; gives the refusal if there was one.
-pub fn append_until_broken(server: &Server, ledger: &Shared, stop: &AtomicBool, random: &mut Random) -> Option<String> {
-    let recipient = server.user(2).0;
-    let mut imap = server.imap(2).ok()?;
+pub fn append_until_broken(doors: &Doors, ledger: &Shared, stop: &AtomicBool, random: &mut Random) -> Option<String> {
+    let recipient = doors.user(2).0;
+    let mut imap = doors.imap(2).ok()?;
     while !stop.load(Ordering::Relaxed) {
         let (name, octets) = new_entry(ledger, random, true);
         let message = letter::named(SENDER, recipient, &name, octets);
@@ -112,8 +112,8 @@ pub fn append_until_broken(server: &Server, ledger: &Shared, stop: &AtomicBool, 
 }
 
 /// Sets flags and expunges until the connection breaks, or `stop` is set.
-pub fn change_until_broken(server: &Server, ledger: &Shared, stop: &AtomicBool, random: &mut Random) -> Option<()> {
-    let mut imap = server.imap(2).ok()?;
+pub fn change_until_broken(doors: &Doors, ledger: &Shared, stop: &AtomicBool, random: &mut Random) -> Option<()> {
+    let mut imap = doors.imap(2).ok()?;
     imap.ok("SELECT INBOX").ok()?;
     while !stop.load(Ordering::Relaxed) {
         let chosen = {

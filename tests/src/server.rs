@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     net::{Ipv4Addr, SocketAddr, TcpListener},
+    ops::Deref,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::OnceLock,
@@ -36,14 +37,20 @@ pub struct Options {
 /// A server started by `sceau demo`, and what it says in `demo.env`.
 #[derive(Debug)]
 pub struct Server {
-    /// The settings of `demo.env`.
-    pub settings: Settings,
-    /// Trust in the authority of the demo.
-    pub trust: Trust,
+    doors: Doors,
     folder: PathBuf,
     process: Child,
     _ports: PortRange,
     _temporary: Option<TempDir>,
+}
+
+/// How to reach a server: addresses, names, trust. A clone outlives the server, and finds its doors shut.
+#[derive(Clone, Debug)]
+pub struct Doors {
+    /// The settings of `demo.env`.
+    pub settings: Settings,
+    /// Trust in the authority of the demo.
+    pub trust: Trust,
 }
 
 /// The lines of `demo.env`.
@@ -120,7 +127,7 @@ impl Server {
         }
         let settings = Settings::read(&env_file)?;
         let trust = Trust::from_file(Path::new(settings.get("CA_FILE")))?;
-        Ok(Server { settings, trust, folder, process, _ports: ports, _temporary: temporary })
+        Ok(Server { doors: Doors { settings, trust }, folder, process, _ports: ports, _temporary: temporary })
     }
 
     /// The process of the server.
@@ -174,6 +181,24 @@ impl Server {
         run(Path::new(self.settings.get("CONFIG")), arguments)
     }
 
+    /// A figure of `/proc/PID/status` or `/proc/PID/smaps_rollup`, like `VmHWM` or `Pss`, in KiB.
+    pub fn memory(&self, figure: &str) -> Result<u64> {
+        let file = if figure.starts_with("Vm") { "status" } else { "smaps_rollup" };
+        let text = fs::read_to_string(format!("/proc/{}/{file}", self.pid()))?;
+        let line = text.lines().find(|line| line.starts_with(&format!("{figure}:")));
+        let value = line.and_then(|line| line.split_whitespace().nth(1)).context("no such figure")?;
+        Ok(value.parse()?)
+    }
+}
+
+impl Deref for Server {
+    type Target = Doors;
+    fn deref(&self) -> &Doors {
+        &self.doors
+    }
+}
+
+impl Doors {
     /// A relay session (the role of port 25), without TLS.
     pub fn relay(&self) -> Result<Smtp> {
         Smtp::plain(self.settings.address("SMTP_PORT"))
@@ -195,15 +220,6 @@ impl Server {
     #[must_use]
     pub fn user(&self, user: u8) -> (&str, &str) {
         (self.settings.get(&format!("USER{user}")), self.settings.get(&format!("PASSWORD{user}")))
-    }
-
-    /// A figure of `/proc/PID/status` or `/proc/PID/smaps_rollup`, like `VmHWM` or `Pss`, in KiB.
-    pub fn memory(&self, figure: &str) -> Result<u64> {
-        let file = if figure.starts_with("Vm") { "status" } else { "smaps_rollup" };
-        let text = fs::read_to_string(format!("/proc/{}/{file}", self.pid()))?;
-        let line = text.lines().find(|line| line.starts_with(&format!("{figure}:")));
-        let value = line.and_then(|line| line.split_whitespace().nth(1)).context("no such figure")?;
-        Ok(value.parse()?)
     }
 }
 
