@@ -1,31 +1,301 @@
-//! What a submission server may mend in a message (RFC 6409 §8): Date and Message-ID added, Bcc removed.
+//! What a submission server may mend in a message (RFC 6409 §8): Date and Message-ID added, Bcc removed; and who it says
+//! wrote it.
 
-use crate::header::DateTime;
+use memchr::memchr;
+
+use crate::header::{DateTime, Field, NamedAddress};
+use crate::mime::Facts;
+use crate::{Address, Domain, Refusal};
 
 /// Edits a submission while it streams: every octet outside the fields named above leaves as it came.
+///
+/// Bcc fields are dropped line by line; what is missing is added at the end of the header. It holds at most the first
+/// [`NAME_OCTETS_MAX`] octets of a line, however the message is cut.
 #[derive(Debug)]
 pub struct SubmissionEdit {
-    _date: DateTime,
-    _message_id: String,
+    date: DateTime,
+    message_id: String,
+    state: State,
+    has_date: bool,
+    has_message_id: bool,
+    /// Octets edited away: the caller's limits count what the client sent.
+    removed_octets: u64,
 }
 
+/// Where in the message we are.
+#[derive(Debug)]
+enum State {
+    /// At the start of a header line; what is held is not enough to say which.
+    LineStart {
+        held: Vec<u8>,
+        in_bcc: bool,
+    },
+    /// Inside a header line that is kept, or dropped.
+    Line {
+        dropped: bool,
+    },
+    Body,
+}
+
+/// Octets of a line that tell its field's name, colon included. A longer name is none of ours.
+pub const NAME_OCTETS_MAX: usize = 64;
+
 impl SubmissionEdit {
-    /// `date` and `message_id` (without angle brackets) are used where the message has none.
+    /// `date` and `message_id` (without angle brackets, from [`message_id`]) are used where the message has none.
     pub fn new(date: DateTime, message_id: String) -> SubmissionEdit {
-        SubmissionEdit { _date: date, _message_id: message_id }
+        SubmissionEdit {
+            date,
+            message_id,
+            state: State::LineStart { held: Vec::new(), in_bcc: false },
+            has_date: false,
+            has_message_id: false,
+            removed_octets: 0,
+        }
     }
 
     /// Takes octets of the message, appends those of the edited one.
     pub fn feed(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
-        out.extend_from_slice(chunk);
+        let mut rest = chunk;
+        while !rest.is_empty() {
+            rest = match std::mem::replace(&mut self.state, State::Body) {
+                State::Body => {
+                    out.extend_from_slice(rest);
+                    return;
+                }
+                State::Line { dropped } => self.line(rest, dropped, out),
+                State::LineStart { held, in_bcc } => self.line_start(rest, held, in_bcc, out),
+            };
+        }
     }
 
     /// The message is over.
-    pub fn finish(&mut self, _out: &mut Vec<u8>) {}
+    pub fn finish(&mut self, out: &mut Vec<u8>) {
+        match std::mem::replace(&mut self.state, State::Body) {
+            State::Body => {}
+            State::LineStart { held, .. } => {
+                let field = Field::cut(&held);
+                let is_open = !held.is_empty();
+                match field.is("bcc") {
+                    true => self.removed_octets += held.len() as u64,
+                    false => out.extend_from_slice(&held),
+                }
+                if is_open && !field.is("bcc") {
+                    self.note(&held);
+                    out.extend_from_slice(b"\r\n");
+                }
+                self.add_missing(out);
+            }
+            State::Line { dropped } => {
+                if !dropped {
+                    out.extend_from_slice(b"\r\n");
+                }
+                self.add_missing(out);
+            }
+        }
+    }
+
+    /// Octets of the message that were left out so far.
+    pub fn removed_octets(&self) -> u64 {
+        self.removed_octets
+    }
+
+    /// The rest of a line whose fate is known. Gives what follows it.
+    fn line<'a>(&mut self, rest: &'a [u8], dropped: bool, out: &mut Vec<u8>) -> &'a [u8] {
+        let end = memchr(b'\n', rest).map(|line_feed| line_feed + 1);
+        let (line, after) = rest.split_at_checked(end.unwrap_or(rest.len())).unwrap_or((rest, b""));
+        self.keep_or_drop(line, dropped, out);
+        self.state = match end {
+            Some(_) => State::LineStart { held: Vec::new(), in_bcc: dropped },
+            None => State::Line { dropped },
+        };
+        after
+    }
+
+    /// Gathers the start of a line until it tells what the line is. Gives what follows.
+    fn line_start<'a>(&mut self, rest: &'a [u8], mut held: Vec<u8>, in_bcc: bool, out: &mut Vec<u8>) -> &'a [u8] {
+        let wanted = NAME_OCTETS_MAX - held.len();
+        let candidate = rest.get(..wanted.min(rest.len())).unwrap_or(rest);
+        let decisive = candidate.iter().position(|octet| matches!(octet, b':' | b'\n')).map(|at| at + 1);
+        let first = held.first().or(rest.first()).copied();
+        if in_bcc && matches!(first, Some(b' ' | b'\t')) {
+            // Folding of a dropped field.
+            self.state = State::Line { dropped: true };
+            return rest;
+        }
+        let taken = decisive.unwrap_or(candidate.len());
+        held.extend_from_slice(rest.get(..taken).unwrap_or_default());
+        let after = rest.get(taken..).unwrap_or_default();
+        if decisive.is_none() && held.len() < NAME_OCTETS_MAX {
+            self.state = State::LineStart { held, in_bcc };
+            return after;
+        }
+        if held == b"\n" || held == b"\r\n" {
+            // The header is over: what is missing goes before the empty line.
+            self.add_missing(out);
+            out.extend_from_slice(&held);
+            self.state = State::Body;
+            return after;
+        }
+        let dropped = Field::cut(&held).is("bcc");
+        self.note(&held);
+        self.keep_or_drop(&held, dropped, out);
+        self.state = match held.ends_with(b"\n") {
+            true => State::LineStart { held: Vec::new(), in_bcc: dropped },
+            false => State::Line { dropped },
+        };
+        after
+    }
+
+    fn note(&mut self, line_start: &[u8]) {
+        let field = Field::cut(line_start);
+        self.has_date |= field.is("date");
+        self.has_message_id |= field.is("message-id");
+    }
+
+    fn keep_or_drop(&mut self, octets: &[u8], dropped: bool, out: &mut Vec<u8>) {
+        match dropped {
+            true => self.removed_octets += octets.len() as u64,
+            false => out.extend_from_slice(octets),
+        }
+    }
+
+    fn add_missing(&mut self, out: &mut Vec<u8>) {
+        if !self.has_date {
+            out.extend_from_slice(format!("Date: {}\r\n", self.date).as_bytes());
+        }
+        if !self.has_message_id {
+            let id = format!("<{}>", self.message_id);
+            out.extend_from_slice(crate::header::print::fold("Message-ID", std::iter::once(id.as_str())).as_bytes());
+        }
+    }
 }
 
-/// A fresh Message-ID, without angle brackets: `random` in base 32, at `domain`.
-pub fn message_id(random: &[u8; 16], domain: &crate::Domain) -> String {
-    let text: String = random.iter().map(|octet| format!("{octet:02x}")).collect();
-    format!("{text}@{domain}")
+/// Who a message says wrote and sent it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authors {
+    /// From: one or more.
+    pub from: Vec<Address>,
+    /// Sender: always there when From names several (RFC 5322 §3.6.2).
+    pub sender: Option<Address>,
+}
+
+/// Reads the authors strictly: one From field, at most one Sender field, valid addresses only, so that no reader of the
+/// message can see another author than the one checked.
+///
+/// # Errors
+/// [`Refusal::SenderMissing`], or [`Refusal::ContentMalformed`] where the header passed the scanner's bounds and may hold
+/// fields that were not read.
+pub fn authors(facts: &Facts) -> Result<Authors, Refusal> {
+    if facts.exceeded.header {
+        return Err(Refusal::ContentMalformed);
+    }
+    let valid = |found: &[NamedAddress]| found.iter().map(NamedAddress::address).collect::<Option<Vec<Address>>>();
+    let from = valid(&facts.from).filter(|from| facts.from_fields == 1 && !from.is_empty());
+    let sender =
+        valid(&facts.sender).filter(|sender| sender.len() <= 1 && facts.sender_fields as usize == sender.len());
+    match (from, sender) {
+        (Some(from), Some(sender)) if from.len() == 1 || sender.len() == 1 => {
+            Ok(Authors { from, sender: sender.into_iter().next() })
+        }
+        _ => Err(Refusal::SenderMissing),
+    }
+}
+
+/// A fresh Message-ID, without angle brackets: 128 random bits, at `domain` (RFC 5322 §3.6.4).
+pub fn message_id(random: &[u8; 16], domain: &Domain) -> String {
+    format!("{:032x}@{domain}", u128::from_be_bytes(*random))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn edited(message: &[u8], size: usize) -> Vec<u8> {
+        let mut edit = SubmissionEdit::new(DateTime::utc(0), "id@a.example".into());
+        let mut out = Vec::new();
+        message.chunks(size).for_each(|chunk| edit.feed(chunk, &mut out));
+        edit.finish(&mut out);
+        out
+    }
+
+    const DATE: &str = "Date: Thu, 1 Jan 1970 00:00:00 +0000\r\n";
+    const ID: &str = "Message-ID: <id@a.example>\r\n";
+
+    #[test]
+    fn what_is_missing_is_added_and_bcc_goes() {
+        for (message, expected) in [
+            ("From: a\r\n\r\nbody\r\n".to_owned(), format!("From: a\r\n{DATE}{ID}\r\nbody\r\n")),
+            ("date : x\r\nMessage-Id: y\r\n\r\n".into(), "date : x\r\nMessage-Id: y\r\n\r\n".into()),
+            (
+                "Bcc: a,\r\n b\r\n\tc\r\nTo: d\r\n e\r\n\r\nBcc: f\r\n".into(),
+                format!("To: d\r\n e\r\n{DATE}{ID}\r\nBcc: f\r\n"),
+            ),
+            ("To: d\r\nBCC :\r\n a\r\n\r\n".into(), format!("To: d\r\n{DATE}{ID}\r\n")),
+            (
+                "X: a\r\n Bcc: kept\r\n Date: kept\r\n\r\n".into(),
+                format!("X: a\r\n Bcc: kept\r\n Date: kept\r\n{DATE}{ID}\r\n"),
+            ),
+            ("Resent-Bcc: a\r\nBcc2: b\r\n\r\n".into(), format!("Resent-Bcc: a\r\nBcc2: b\r\n{DATE}{ID}\r\n")),
+            ("\r\nbody".into(), format!("{DATE}{ID}\r\nbody")),
+            ("".into(), format!("{DATE}{ID}")),
+            ("To: a".into(), format!("To: a\r\n{DATE}{ID}")),
+            ("To: a\r\n".into(), format!("To: a\r\n{DATE}{ID}")),
+            ("Bcc: a".into(), format!("{DATE}{ID}")),
+            ("To: b\r\nBc".into(), format!("To: b\r\nBc\r\n{DATE}{ID}")),
+            (format!("{}: a\r\n\r\n", "x".repeat(200)), format!("{}: a\r\n{DATE}{ID}\r\n", "x".repeat(200))),
+        ] {
+            for size in 1..=message.len().max(1) {
+                let found = edited(message.as_bytes(), size);
+                assert_eq!(String::from_utf8_lossy(&found), expected, "{message:?} in {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn message_ids_are_fixed_width() {
+        let domain = "a.example".parse().unwrap();
+        assert_eq!(message_id(&[1; 16], &domain), "01010101010101010101010101010101@a.example");
+        assert_eq!(message_id(&[0; 16], &domain).len(), 32 + 10);
+    }
+
+    #[test]
+    fn authors_are_read_strictly() {
+        let found = |header: &str| {
+            let mut scanner = crate::mime::Scanner::new(crate::mime::Limits::default());
+            scanner.feed(format!("{header}\r\n\r\n").as_bytes());
+            authors(&scanner.finish().facts).map(|authors| (authors.from.len(), authors.sender.is_some()))
+        };
+        for (header, expected) in [
+            ("From: A <a@a.example>", Ok((1, false))),
+            ("From: a@a.example\r\nSender: b@a.example", Ok((1, true))),
+            ("From: a@a.example, b@a.example\r\nSender: b@a.example", Ok((2, true))),
+            ("From: a@a.example, b@a.example", Err(Refusal::SenderMissing)),
+            ("From: a@a.example\r\nFrom: a@a.example", Err(Refusal::SenderMissing)),
+            ("From : a@a.example\r\nfrom: b@a.example", Err(Refusal::SenderMissing)),
+            ("From: a@a.example\r\nSender: b@a.example\r\nSender: c@a.example", Err(Refusal::SenderMissing)),
+            ("From: a@a.example\r\nSender: nobody", Err(Refusal::SenderMissing)),
+            ("From: a@a.example\r\nSender:", Err(Refusal::SenderMissing)),
+            ("From: undisclosed:;", Err(Refusal::SenderMissing)),
+            ("From: root", Err(Refusal::SenderMissing)),
+            ("From:", Err(Refusal::SenderMissing)),
+            ("To: a@a.example", Err(Refusal::SenderMissing)),
+        ] {
+            assert_eq!(found(header), expected, "{header}");
+        }
+        let hidden = format!("From: a@a.example\r\nX: {}\r\nFrom: b@a.example", "x".repeat(1_000_000));
+        assert_eq!(found(&hidden), Err(Refusal::ContentMalformed));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn with_date_and_id_and_without_bcc_octets_are_identical(text in "[a-zA-Z: \\t\\r\\n]{0,200}", size in 1_usize..20) {
+            let message = format!("Date: x\r\nMessage-ID: y\r\n\r\n{text}");
+            proptest::prop_assert_eq!(edited(message.as_bytes(), size), message.as_bytes());
+        }
+
+        #[test]
+        fn cutting_changes_nothing(text in "(Bcc|Date|To|X|:| |\\r\\n|\\n|\\t){0,40}", size in 1_usize..20) {
+            proptest::prop_assert_eq!(edited(text.as_bytes(), size), edited(text.as_bytes(), usize::MAX));
+        }
+    }
 }

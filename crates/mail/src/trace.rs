@@ -1,11 +1,13 @@
 //! Trace fields (RFC 5321 §4.4): Received, Return-Path, and Original-Recipient (RFC 8098 §2.3).
 //!
-//! All ASCII, folded at 78 octets where a fold is possible, never over 998, closed to injection.
+//! Folded at 78 octets where a fold is possible, never over 998, closed to injection. ASCII, but for addresses under
+//! SMTPUTF8, which stay UTF-8 (RFC 6531 §3.7.3).
 
 use std::net::IpAddr;
 
 use crate::envelope::OriginalRecipient;
 use crate::header::DateTime;
+use crate::header::print::{fold, without_controls};
 use crate::{Address, Domain, ReversePath};
 
 /// A Received field.
@@ -30,7 +32,7 @@ pub struct Received<'a> {
 /// The client of a Received field.
 #[derive(Clone, Copy, Debug)]
 pub struct Client<'a> {
-    /// As it named itself in EHLO, any octets.
+    /// As it named itself in EHLO, any text.
     pub helo: &'a str,
     /// Where it came from.
     pub address: IpAddr,
@@ -58,19 +60,174 @@ pub struct Protocol {
     pub smtputf8: bool,
 }
 
+impl Protocol {
+    /// The registered word: `SMTP`, `ESMTP`, `ESMTPSA`, `UTF8SMTPSA`, …
+    pub fn keyword(self) -> String {
+        let base = match (self.extended, self.smtputf8) {
+            (false, _) => return "SMTP".into(),
+            (true, false) => "ESMTP",
+            (true, true) => "UTF8SMTP",
+        };
+        let tls = if self.tls { "S" } else { "" };
+        let authenticated = if self.authenticated { "A" } else { "" };
+        format!("{base}{tls}{authenticated}")
+    }
+}
+
 impl Received<'_> {
     /// The field with its CRLF.
     pub fn to_field(&self) -> String {
-        String::new()
+        let Received { from, by, protocol, tls, id, recipient, date } = self;
+        let mut words = Vec::new();
+        if let Some(Client { helo, address }) = from {
+            words.push(format!("from {}", atom(helo)));
+            words.push(format!("({})", address_literal(*address)));
+        }
+        words.push(format!("by {by}"));
+        if let Some(Tls { version, cipher }) = tls {
+            words.push(format!("({}", atom(version)));
+            words.push(format!("{})", atom(cipher)));
+        }
+        words.push(format!("with {}", protocol.keyword()));
+        words.push(format!("id {}", atom(id)));
+        if let Some(recipient) = recipient {
+            words.push(format!("for <{recipient}>"));
+        }
+        if let Some(last) = words.last_mut() {
+            last.push(';');
+        }
+        words.push(date.to_string());
+        fold("Received", words.iter().map(String::as_str))
     }
 }
 
 /// `Return-Path: <…>` with its CRLF (RFC 5321 §4.4).
 pub fn return_path(path: &ReversePath) -> String {
-    format!("Return-Path: {path}\r\n")
+    fold("Return-Path", std::iter::once(path.to_string().as_str()))
 }
 
 /// `Original-Recipient: rfc822;…` with its CRLF (RFC 8098 §2.3).
 pub fn original_recipient(recipient: &OriginalRecipient) -> String {
-    format!("Original-Recipient: {}; {}\r\n", recipient.address_type, recipient.address)
+    let address = without_controls(&recipient.address);
+    let words = format!("{};{}", atom(&recipient.address_type), cut(&address, ORIGINAL_OCTETS_MAX));
+    fold("Original-Recipient", words.split(' '))
+}
+
+/// `[192.0.2.1]` or `[IPv6:2001:db8::1]` (RFC 5321 §4.1.3).
+fn address_literal(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => format!("[{address}]"),
+        IpAddr::V6(address) => format!("[IPv6:{address}]"),
+    }
+}
+
+/// What others told us, as one harmless word: printable ASCII without parentheses, quotes, separators or space.
+fn atom(text: &str) -> String {
+    let harmless = |character: char| character.is_ascii_graphic() && !"()<>;,\"\\".contains(character);
+    let word: String = text.chars().map(|character| if harmless(character) { character } else { '?' }).collect();
+    match word.is_empty() {
+        true => "unknown".into(),
+        false => cut(&word, ATOM_OCTETS_MAX).to_owned(),
+    }
+}
+
+/// At most `octets` octets, whole characters.
+fn cut(text: &str, octets: usize) -> &str {
+    text.get(..text.floor_char_boundary(octets)).unwrap_or_default()
+}
+
+/// Octets kept of an original recipient: RFC 3461 §4.2 bounds the parameter at 500.
+const ORIGINAL_OCTETS_MAX: usize = 500;
+
+/// Octets kept of a word somebody else chose: a domain's length (RFC 5321 §4.5.3.1.2).
+const ATOM_OCTETS_MAX: usize = 255;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::expect;
+
+    fn received<'a>(by: &'a Domain) -> Received<'a> {
+        Received {
+            from: Some(Client { helo: "mail.a.example", address: "192.0.2.1".parse().unwrap() }),
+            by,
+            protocol: Protocol { extended: true, tls: true, ..Protocol::default() },
+            tls: Some(Tls { version: "TLS1.3", cipher: "TLS_AES_256_GCM_SHA384" }),
+            id: "4f2a9c",
+            recipient: None,
+            date: DateTime { seconds: 1_795_182_840, offset_minutes: 60 },
+        }
+    }
+
+    #[test]
+    fn trace_fields_print() {
+        let by: Domain = "mx.b.example".parse().unwrap();
+        let anne: Address = "anne@b.example".parse().unwrap();
+        let relayed = Received { recipient: Some(&anne), ..received(&by) };
+        let submitted = Received {
+            from: None,
+            protocol: Protocol { extended: true, tls: true, authenticated: true, smtputf8: false },
+            ..received(&by)
+        };
+        let plain = Received {
+            from: Some(Client { helo: "", address: "::ffff:192.0.2.1".parse().unwrap() }),
+            protocol: Protocol::default(),
+            tls: None,
+            ..received(&by)
+        };
+        let original = OriginalRecipient { address_type: "rfc822".into(), address: "Anne@b.example".into() };
+        let printed = [
+            relayed.to_field(),
+            submitted.to_field(),
+            plain.to_field(),
+            return_path(&ReversePath::Null),
+            return_path(&ReversePath::Address(anne.clone())),
+            original_recipient(&original),
+        ];
+        expect![[r#"
+            Received: from mail.a.example ([192.0.2.1]) by mx.b.example (TLS1.3
+             TLS_AES_256_GCM_SHA384) with ESMTPS id 4f2a9c for <anne@b.example>;
+             Fri, 20 Nov 2026 14:54:00 +0100
+            Received: by mx.b.example (TLS1.3 TLS_AES_256_GCM_SHA384) with ESMTPSA
+             id 4f2a9c; Fri, 20 Nov 2026 14:54:00 +0100
+            Received: from unknown ([192.0.2.1]) by mx.b.example with SMTP id 4f2a9c;
+             Fri, 20 Nov 2026 14:54:00 +0100
+            Return-Path: <>
+            Return-Path: <anne@b.example>
+            Original-Recipient: rfc822;Anne@b.example
+        "#]]
+        .assert_eq(&printed.concat().replace("\r\n", "\n"));
+    }
+
+    #[test]
+    fn protocols_have_their_registered_names() {
+        let protocol = |extended, tls, authenticated, smtputf8| Protocol { extended, tls, authenticated, smtputf8 };
+        for (protocol, keyword) in [
+            (protocol(false, false, false, false), "SMTP"),
+            (protocol(true, false, false, false), "ESMTP"),
+            (protocol(true, true, false, false), "ESMTPS"),
+            (protocol(true, false, true, false), "ESMTPA"),
+            (protocol(true, true, true, false), "ESMTPSA"),
+            (protocol(true, true, true, true), "UTF8SMTPSA"),
+            (protocol(true, false, false, true), "UTF8SMTP"),
+        ] {
+            assert_eq!(protocol.keyword(), keyword);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn s11_whatever_a_client_says_stays_in_its_field(helo: String, id: String, original: String, kind: String) {
+            let by: Domain = "mx.b.example".parse().unwrap();
+            let client = Client { helo: &helo, address: "2001:db8::1".parse().unwrap() };
+            let field = Received { from: Some(client), id: &id, ..received(&by) }.to_field();
+            let original = original_recipient(&OriginalRecipient { address_type: kind, address: original });
+            proptest::prop_assert!(field.is_ascii());
+            for field in [field, original] {
+                proptest::prop_assert_eq!(crate::header::fields(field.as_bytes()).count(), 1);
+                proptest::prop_assert!(!field.replace("\r\n", "").contains(['\r', '\n', '\0']));
+                proptest::prop_assert!(field.lines().all(|line| line.len() <= 998));
+            }
+        }
+    }
 }

@@ -221,10 +221,10 @@ fn odd_messages_have_an_outline() {
         (
             "Content-Type: multipart/mixed; boundary=a\n\n--a\nContent-Type: multipart/mixed; boundary=a\n\n\
              --a\n\nx\n--a--\n--a\n\ny\n--a--\n",
-            "multipart/mixed 0..45 45..131 11 lines, 86 decoded\n  \
-               multipart/mixed 50..95 95..112 4 lines, 17 decoded\n    \
+            "multipart/mixed 0..45 45..129 11 lines, 84 decoded\n  \
+               multipart/mixed 50..95 95..110 4 lines, 15 decoded\n    \
                  text/plain 100..102 102..103 1 lines, 1 decoded\n  \
-               text/plain 119..121 121..122 1 lines, 1 decoded\n",
+               text/plain 117..119 119..120 1 lines, 1 decoded\n",
         ),
         // A message that is transfer-encoded is not looked into (RFC 2046 §5.2.1).
         (

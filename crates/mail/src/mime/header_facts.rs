@@ -32,6 +32,7 @@ pub(super) struct TopFacts {
     pub(super) texts: Vec<HeaderText>,
     pub(super) received: u32,
     pub(super) from_fields: u32,
+    pub(super) sender_fields: u32,
     pub(super) from: Vec<NamedAddress>,
     pub(super) sender: Vec<NamedAddress>,
     references: String,
@@ -86,6 +87,7 @@ impl HeaderFacts {
         if let Some(top) = &mut self.top {
             top.received += u32::from(name == "received");
             top.from_fields += u32::from(name == "from");
+            top.sender_fields += u32::from(name == "sender");
         }
         if name.starts_with("content-") {
             self.take_mime(&name, &field, kept, room);
@@ -97,7 +99,7 @@ impl HeaderFacts {
             return;
         }
         let value = unfold(field.value);
-        self.take_envelope(&name, &value, limits);
+        self.take_envelope(&name, &value, limits, room);
         if let Some(top) = &mut self.top {
             let text = decode_words(&value);
             top.texts.push(HeaderText { name, text });
@@ -139,12 +141,13 @@ impl HeaderFacts {
         }
     }
 
-    fn take_envelope(&mut self, name: &str, value: &str, limits: &Limits) {
+    fn take_envelope(&mut self, name: &str, value: &str, limits: &Limits, room: &mut Room) {
         let Some(envelope) = &mut self.envelope else { return };
         let max = limits.addresses;
-        let first = |kept: &mut Vec<AddressListItem>| {
+        let mut first = |kept: &mut Vec<AddressListItem>| {
             if kept.is_empty() {
                 *kept = parse_addresses(value, max);
+                room.exceeded |= kept.len() >= max;
             }
         };
         match name {

@@ -36,6 +36,8 @@ pub struct Facts {
     pub from_fields: u32,
     /// Mailboxes of all From fields.
     pub from: Vec<NamedAddress>,
+    /// Sender fields in the header.
+    pub sender_fields: u32,
     /// Mailboxes of all Sender fields.
     pub sender: Vec<NamedAddress>,
     /// `Date` parsed, with its own offset; `None` when absent or unreadable.

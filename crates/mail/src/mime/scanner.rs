@@ -176,13 +176,14 @@ impl Scanner {
         self.exceeded.header |= self.room.exceeded;
         self.lines.finish();
         let (sent, thread) = HeaderFacts::conclude(&self.envelope, &self.top);
-        let TopFacts { texts, received, from_fields, from, sender, .. } = self.top;
+        let TopFacts { texts, received, from_fields, sender_fields, from, sender, .. } = self.top;
         let preview = [self.preview_plain, self.preview_html].into_iter().map(Preview::finish);
         let preview = preview.into_iter().find(|text| !text.is_empty()).unwrap_or_default();
         let facts = Facts {
             octets: self.offset,
             received,
             from_fields,
+            sender_fields,
             from,
             sender,
             sent,
