@@ -1,1 +1,95 @@
-//! (skeleton)
+//! Brings a message in: facts, then policy's verdict, then one transaction of the store; for every door alike.
+//!
+//! ```text
+//! recipient(path)…        at RCPT: whose it is, and whether there is room
+//! begin(door)             a stage is opened
+//!   write(chunk)…         scanned, mended if it is a submission, and staged, as it comes
+//!   accept(envelope, …)   verdict, trace fields, commit: every recipient or none
+//!   append(mailbox, …)    the same for APPEND and import
+//! ```
+//! Dropping an [`Incoming`] before its commit discards it.
+
+mod directory_cache;
+mod door;
+mod incoming;
+mod recipient;
+mod trace_prefix;
+
+use std::sync::Arc;
+
+use mail::Domain;
+use policy::ContentLimits;
+use store::{AccountId, Store, UnixMillis};
+
+use self::directory_cache::DirectoryCache;
+pub use self::door::{Accepted, AppendError, AppendOrder, Door, Origin, TlsNames};
+pub use self::incoming::Incoming;
+
+/// What delivery is told by configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Our name: in Received, and in the Message-ID of whoever has no address.
+    pub host: Domain,
+    /// Octets of a message on the wire: what SIZE and APPENDLIMIT announce.
+    pub octets_max: u64,
+    /// Who reads `<Postmaster>`, and `postmaster@` of every domain that names nobody (RFC 5321 §4.5.1).
+    pub postmaster: Option<AccountId>,
+}
+
+/// The clock and the randomness of the process.
+pub trait Surroundings: Send + Sync + 'static {
+    /// Wall time.
+    fn now(&self) -> UnixMillis;
+    /// A monotonic clock, for what is remembered a moment.
+    fn instant(&self) -> std::time::Instant;
+    /// Fills with octets nobody can guess.
+    fn random(&self, octets: &mut [u8]);
+}
+
+/// The way in. Cheap to clone.
+#[derive(Clone)]
+pub struct Delivery {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    store: Store,
+    config: Config,
+    surroundings: Box<dyn Surroundings>,
+    directory: DirectoryCache,
+}
+
+impl Delivery {
+    /// Opens the way into a store.
+    pub fn new(store: Store, config: Config, surroundings: impl Surroundings) -> Delivery {
+        let directory = DirectoryCache::default();
+        Delivery { shared: Arc::new(Shared { store, config, surroundings: Box::new(surroundings), directory }) }
+    }
+
+    /// To be called after accounts, addresses, domains or quotas changed, so that nothing older is remembered.
+    pub fn directory_changed(&self) {
+        self.shared.directory.clear();
+    }
+
+    /// The bounds of content.
+    fn limits(&self) -> ContentLimits {
+        ContentLimits { octets_max: self.shared.config.octets_max }
+    }
+
+    /// A name for a message in log and reply: 80 random bits in base 32.
+    fn message_name(&self) -> String {
+        let mut random = [0; 16];
+        self.shared.surroundings.random(&mut random);
+        let digit = |octet: &u8| ALPHABET.get(usize::from(octet % 32)).copied().map(char::from);
+        random.iter().filter_map(digit).collect()
+    }
+}
+
+/// Crockford's base 32.
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+impl std::fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Delivery").field("host", &self.shared.config.host).finish_non_exhaustive()
+    }
+}

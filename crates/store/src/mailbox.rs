@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use directory::SpecialFolder;
 use mail::Language;
 
 use crate::account::{Advance, advance};
@@ -216,20 +217,9 @@ pub fn create_initial(
     language: Language,
     now: UnixMillis,
 ) -> Result<(), StoreError> {
-    let [sent, drafts, trash, junk, archive] = match language {
-        Language::French => ["Messages envoyés", "Brouillons", "Messages supprimés", "Indésirables", "Archives"],
-        Language::English => ["Sent", "Drafts", "Trash", "Junk", "Archive"],
-    };
-    let folders = [
-        ("INBOX", None),
-        (sent, Some(SpecialUse::Sent)),
-        (drafts, Some(SpecialUse::Drafts)),
-        (trash, Some(SpecialUse::Trash)),
-        (junk, Some(SpecialUse::Junk)),
-        (archive, Some(SpecialUse::Archive)),
-    ];
-    for (name, special_use) in folders {
-        let name = MailboxName(name.into());
+    for folder in SpecialFolder::ALL {
+        let name = MailboxName(folder.name(language).into());
+        let special_use = folder.special_use().and_then(SpecialUse::from_attribute);
         insert(tx, account, &name, special_use, now)?;
         subscribe(tx, account, &name)?;
     }

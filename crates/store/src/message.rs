@@ -28,13 +28,25 @@ pub struct NewMessage<'a> {
     pub structure: &'a [u8],
     /// The first words (RFC 8970).
     pub preview: &'a str,
-    /// Texts of headers, decoded, for SEARCH.
-    pub search_text: &'a str,
+    /// Texts of headers for SEARCH, as `mail::mime` encodes them.
+    pub header_texts: &'a [u8],
     /// `Message-ID`, as written between `<` and `>`.
     pub message_id: Option<&'a str>,
     /// `In-Reply-To` and `References`, oldest first, as written between `<` and `>`; the last
     /// [`REFERENCES_MAX`] count.
-    pub references: &'a [&'a str],
+    pub references: &'a [String],
+    /// What becomes of it when the account is full.
+    pub over_quota: OverQuota,
+}
+
+/// What becomes of a message that does not fit into the account's quota.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OverQuota {
+    /// It is refused: APPEND.
+    Refused,
+    /// It is taken: whether there was room was asked when the recipient was named, and one full box must not hold back
+    /// the other recipients.
+    Taken,
 }
 
 /// Where a message went.
@@ -63,8 +75,8 @@ pub struct Wanted {
     pub trace_prefix: bool,
     /// [`Fetched::preview`]
     pub preview: bool,
-    /// [`Fetched::search_text`]
-    pub search_text: bool,
+    /// [`Fetched::header_texts`]
+    pub header_texts: bool,
 }
 
 /// One message of a mailbox; what was not wanted is empty.
@@ -87,7 +99,7 @@ pub struct Fetched<'r> {
     /// As given to [`append`].
     pub preview: &'r str,
     /// As given to [`append`].
-    pub search_text: &'r str,
+    pub header_texts: &'r [u8],
 }
 
 /// References looked up to find a conversation.
@@ -113,7 +125,9 @@ pub fn append(
     if counters.state != State::Active {
         return Err(StoreError::AccountDisabled);
     }
-    counters.check_quota()?;
+    if new.over_quota == OverQuota::Refused {
+        counters.check_quota()?;
+    }
     let number = u32::try_from(counters.first_message).map_err(|_| StoreError::Damaged("message counter".into()))?;
     let message = MessageId { account, number };
     let bits = learn_keywords(tx, mailbox, flags)?;
@@ -125,7 +139,7 @@ pub fn append(
     let thread = find_thread(tx, message, new)?;
     tx.execute(
         "INSERT INTO message (id, uses, thread, blob, key_month, octets, internal_date, received, trace_prefix, \
-         envelope, structure, preview, search_text) VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+         envelope, structure, preview, header_texts) VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         &[
             message.key().into(),
             thread.number.into(),
@@ -138,7 +152,7 @@ pub fn append(
             new.envelope.into(),
             new.structure.into(),
             new.preview.into(),
-            new.search_text.into(),
+            new.header_texts.into(),
         ],
     )?;
     tx.execute(
@@ -255,7 +269,7 @@ pub(crate) fn learn_keywords(
 fn find_thread(tx: &mut dyn Transaction, message: MessageId, new: &NewMessage<'_>) -> Result<ThreadId, StoreError> {
     let account = message.account;
     let skipped = new.references.len().saturating_sub(REFERENCES_MAX);
-    let ids = new.references.iter().skip(skipped).copied().chain(new.message_id);
+    let ids = new.references.iter().skip(skipped).map(String::as_str).chain(new.message_id);
     let hashes: Vec<i64> = ids.map(message_id_hash).collect();
     let mut found = None;
     let mut unknown = Vec::new();
@@ -308,7 +322,7 @@ pub fn fetch(
         column(wanted.envelope, "m.envelope"),
         column(wanted.structure, "m.structure"),
         column(wanted.preview, "m.preview"),
-        column(wanted.search_text, "m.search_text"),
+        column(wanted.header_texts, "m.header_texts"),
     );
     let parameters = [
         mailbox.account.0.into(),
@@ -329,7 +343,7 @@ pub fn fetch(
             envelope: row.octets(11)?,
             structure: row.octets(12)?,
             preview: row.text(13)?,
-            search_text: row.text(14)?,
+            header_texts: row.octets(14)?,
         })
     })
 }

@@ -145,7 +145,7 @@ CREATE TABLE message (
     envelope BYTEA NOT NULL,
     structure BYTEA NOT NULL,
     preview TEXT NOT NULL,
-    search_text TEXT NOT NULL
+    header_texts BYTEA NOT NULL
 ) /*rows*/;
 
 -- Which thread a Message-ID (the first 8 octets of its BLAKE3) belongs to.

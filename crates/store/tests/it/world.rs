@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mail::Language;
 use store::account::NewAccount;
 use store::mailbox::{Mailbox, MailboxName};
-use store::message::{Appended, NewMessage};
+use store::message::{Appended, NewMessage, OverQuota};
 use store::{AccountId, Config, Flags, MailboxId, Staged, Store, StoreError, UnixMillis};
 
 /// A fixed moment: 20 November 2026.
@@ -79,7 +79,8 @@ pub async fn append(store: &Store, mailbox: MailboxId, staged: Staged, flags: Fl
                 envelope: b"envelope",
                 structure: b"structure",
                 preview: "Bonjour",
-                search_text: "bonjour anne",
+                header_texts: b"bonjour anne",
+                over_quota: OverQuota::Refused,
                 message_id: None,
                 references: &[],
             };
