@@ -393,8 +393,8 @@ impl Session {
         self.bad_commands = 0;
         self.enabled.condstore |= operation.enables_condstore();
         let enabled = self.enabled;
-        self.phase = Phase::Asked(tag);
-        self.ask(Question::Operation { operation, enabled });
+        self.phase = Phase::Asked(tag.clone());
+        self.ask(Question::Operation { tag, operation, enabled });
     }
 
     /// RFC 9051 §6.3.1: unknown names are passed over.
