@@ -126,6 +126,11 @@ impl View {
         self.told.uid_next
     }
 
+    /// Messages from this UID on are `\Recent` to this session.
+    pub fn first_recent_uid(&self) -> u32 {
+        self.told.first_recent_uid
+    }
+
     /// True when the message is `\Recent` to this session.
     pub fn is_recent(&self, uid: u32) -> bool {
         uid >= self.told.first_recent_uid

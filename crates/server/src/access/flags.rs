@@ -1,23 +1,28 @@
 //! Flags between the wire and the store.
 
-use imap::{Flags, SystemFlags};
+use imap::{Flags, Keyword, SystemFlags};
+use store::flags::SystemFlag;
 use store::{FlagBits, Keywords};
 
-/// Each system flag in both vocabularies, in the order in which we print them.
-const PAIRS: [(SystemFlags, store::flags::SystemFlag); 5] = [
-    (SystemFlags::ANSWERED, store::flags::SystemFlag::Answered),
-    (SystemFlags::FLAGGED, store::flags::SystemFlag::Flagged),
-    (SystemFlags::DELETED, store::flags::SystemFlag::Deleted),
-    (SystemFlags::SEEN, store::flags::SystemFlag::Seen),
-    (SystemFlags::DRAFT, store::flags::SystemFlag::Draft),
+/// Each system flag in both vocabularies.
+const PAIRS: [(SystemFlags, SystemFlag); 5] = [
+    (SystemFlags::ANSWERED, SystemFlag::Answered),
+    (SystemFlags::FLAGGED, SystemFlag::Flagged),
+    (SystemFlags::DELETED, SystemFlag::Deleted),
+    (SystemFlags::SEEN, SystemFlag::Seen),
+    (SystemFlags::DRAFT, SystemFlag::Draft),
 ];
 
 /// System flags as the store's bits.
 pub fn bits(flags: SystemFlags) -> FlagBits {
-    PAIRS
-        .iter()
-        .filter(|(wire, _)| flags.contains(*wire))
-        .fold(FlagBits::default(), |bits, (_, kept)| bits.with(kept.bits()))
+    let named = PAIRS.iter().filter(|(wire, _)| flags.contains(*wire));
+    named.fold(FlagBits::default(), |bits, (_, kept)| bits.with(kept.bits()))
+}
+
+/// The system flags among the store's bits.
+pub fn system(bits: FlagBits) -> SystemFlags {
+    let set = PAIRS.iter().filter(|(_, kept)| bits.has(*kept));
+    set.fold(SystemFlags::NONE, |flags, (wire, _)| flags.union(*wire))
 }
 
 /// Flags of a command, as the store takes them.
@@ -26,35 +31,36 @@ pub fn to_store(flags: &Flags) -> store::Flags {
     store::Flags { system: bits(flags.system), keywords }
 }
 
-/// Appends the flags of one message, space-separated, `\Recent` last: the inside of `FLAGS (…)`.
-pub fn print(out: &mut Vec<u8>, flags: FlagBits, recent: bool, keywords: &Keywords) {
-    let mut separate = false;
-    let mut push = |out: &mut Vec<u8>, name: &str| {
-        if std::mem::replace(&mut separate, true) {
-            out.push(b' ');
-        }
-        out.extend_from_slice(name.as_bytes());
-    };
-    for (_, flag) in PAIRS {
-        if flags.has(flag) {
-            push(out, flag.name());
-        }
-    }
-    for keyword in keywords.of(flags) {
-        push(out, keyword);
-    }
-    if recent {
-        push(out, "\\Recent");
-    }
+/// The keywords of a mailbox, ready for printing.
+#[derive(Clone, Debug, Default)]
+pub struct KeywordTable {
+    known: Keywords,
+    /// By place; `None` for one that is no keyword of IMAP, which the store let in by another door.
+    wire: Vec<Option<Keyword>>,
 }
 
-/// Every flag a mailbox knows: the inside of the untagged `FLAGS (…)`.
-pub fn print_known(out: &mut Vec<u8>, keywords: &Keywords) {
-    let system = FlagBits::SYSTEM;
-    print(out, system, false, keywords);
-    for keyword in keywords.names() {
-        out.push(b' ');
-        out.extend_from_slice(keyword.as_bytes());
+impl KeywordTable {
+    /// The table of a mailbox.
+    pub fn new(known: Keywords) -> KeywordTable {
+        let wire = known.names().map(Keyword::new).collect();
+        KeywordTable { known, wire }
+    }
+
+    /// As the store has them.
+    pub fn known(&self) -> &Keywords {
+        &self.known
+    }
+
+    /// The keywords set in these flags.
+    pub fn of(&self, flags: FlagBits) -> impl Iterator<Item = &Keyword> {
+        let bits = flags.0 >> FlagBits::KEYWORD_BIT_FIRST;
+        let set = self.wire.iter().enumerate().filter(move |(place, _)| bits >> place & 1 == 1);
+        set.filter_map(|(_, keyword)| keyword.as_ref())
+    }
+
+    /// Every flag that occurs or may occur in the mailbox: untagged `FLAGS` (RFC 9051 §7.3.5).
+    pub fn all(&self) -> Flags {
+        Flags { system: system(FlagBits::SYSTEM), keywords: self.wire.iter().flatten().cloned().collect() }
     }
 }
 
@@ -63,14 +69,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn flags_print_in_one_order() {
-        let mut out = Vec::new();
-        print(&mut out, bits(SystemFlags::SEEN.union(SystemFlags::ANSWERED)), true, &Keywords::default());
-        assert_eq!(out, b"\\Answered \\Seen \\Recent");
-        out.clear();
-        print(&mut out, FlagBits::default(), false, &Keywords::default());
-        assert_eq!(out, b"");
-        print_known(&mut out, &Keywords::default());
-        assert_eq!(out, b"\\Answered \\Flagged \\Deleted \\Seen \\Draft");
+    fn system_flags_survive_the_way_to_the_store_and_back() {
+        for octet in 0..32 {
+            let flags = SystemFlags::from_bits(octet);
+            assert_eq!(system(bits(flags)), flags);
+        }
+        assert_eq!(bits(SystemFlags::SEEN), FlagBits::SEEN);
+        assert_eq!(bits(SystemFlags::DELETED), FlagBits::DELETED);
     }
 }

@@ -113,9 +113,11 @@ impl Names {
 
     /// Names sort by octets: `/` comes after space and some signs, so children may lie apart from their parent.
     fn has_children(&self, name: &MailboxName) -> bool {
-        self.mailboxes.range(name.clone()..).skip(1).take_while(|(other, _)| other.as_str().starts_with(name.as_str())).any(
-            |(other, _)| other.is_below(name),
-        )
+        self.mailboxes
+            .range(name.clone()..)
+            .skip(1)
+            .take_while(|(other, _)| other.as_str().starts_with(name.as_str()))
+            .any(|(other, _)| other.is_below(name))
     }
 }
 
@@ -206,6 +208,9 @@ mod tests {
 
     #[test]
     fn lsub_shows_parents_where_the_pattern_stops() {
-        assert_eq!(told(&names().lsub(|name| matches("%", name.as_str()))), ["Fruit (\\Noselect)", "INBOX ()", "Vegetable (\\Noselect)"]);
+        assert_eq!(
+            told(&names().lsub(|name| matches("%", name.as_str()))),
+            ["Fruit (\\Noselect)", "INBOX ()", "Vegetable (\\Noselect)"]
+        );
     }
 }

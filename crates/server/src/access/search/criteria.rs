@@ -85,17 +85,32 @@ enum Criterion {
     Uid(Ranges),
     ModSeq(u64),
     /// INTERNALDATE within `[from, until)`.
-    Received { from: i64, until: i64 },
-    Saved { from: i64, until: i64 },
+    Received {
+        from: i64,
+        until: i64,
+    },
+    Saved {
+        from: i64,
+        until: i64,
+    },
     Larger(u64),
     Smaller(u64),
     EmailId(String),
     ThreadId(String),
     /// The day of the Date field, as written there, within `[from, until)` days since 1970.
-    Sent { from: i64, until: i64 },
-    Header { name: String, needle: Needle },
+    Sent {
+        from: i64,
+        until: i64,
+    },
+    Header {
+        name: String,
+        needle: Needle,
+    },
     Body(usize),
-    Text { needle: Needle, body: usize },
+    Text {
+        needle: Needle,
+        body: usize,
+    },
 }
 
 impl Criteria {
@@ -139,7 +154,8 @@ fn prepare(key: &SearchKey, around: &Surroundings<'_>, body: &mut Vec<Needle>) -
         body.push(Needle::new(text));
         body.len() - 1
     };
-    let header = |name: &str, text: &str| Criterion::Header { name: name.to_ascii_lowercase(), needle: Needle::new(text) };
+    let header =
+        |name: &str, text: &str| Criterion::Header { name: name.to_ascii_lowercase(), needle: Needle::new(text) };
     let not = |criterion| Criterion::Not(Box::new(criterion));
     match key {
         SearchKey::All | SearchKey::SaveDateSupported => Criterion::Constant(true),
@@ -241,12 +257,12 @@ impl Criterion {
             Criterion::Smaller(octets) => Some(facts.octets < *octets),
             Criterion::EmailId(id) => facts.email.map(|email| email.to_string() == *id),
             Criterion::ThreadId(id) => facts.thread.map(|thread| thread.to_string() == *id),
-            Criterion::Sent { from, until } => facts.headers.map(|headers| {
-                sent_day(headers).is_some_and(|day| (*from..*until).contains(&day))
-            }),
-            Criterion::Header { name, needle } => facts.headers.map(|headers| {
-                headers.iter().any(|header| header.name == *name && needle.is_in(&header.text))
-            }),
+            Criterion::Sent { from, until } => {
+                facts.headers.map(|headers| sent_day(headers).is_some_and(|day| (*from..*until).contains(&day)))
+            }
+            Criterion::Header { name, needle } => facts
+                .headers
+                .map(|headers| headers.iter().any(|header| header.name == *name && needle.is_in(&header.text))),
             Criterion::Body(at) => facts.found_in_body.map(|found| found.get(*at).copied().unwrap_or_default()),
             Criterion::Text { needle, body } => match facts.headers.map(|headers| in_any(headers, needle)) {
                 Some(true) => Some(true),

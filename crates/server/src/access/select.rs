@@ -1,0 +1,132 @@
+//! SELECT, EXAMINE, CLOSE, UNSELECT (RFC 9051 §6.3.2, §6.3.3, §6.4.1, §6.4.2).
+
+use imap::command::Select;
+use imap::response::{Code, ListAttribute, ListResponse, Status};
+use imap::server::{Completed, Then};
+use imap::view::{Snapshot, View};
+use store::StoreError;
+use store::entry::Scope;
+use store::mailbox::{Opened, claim_recent};
+
+use super::executor::{Executor, Stop, answer_to, now};
+use super::flags::KeywordTable;
+use super::mailboxes::store_name;
+use super::selected::{Access, Selected};
+
+impl Executor<'_, '_> {
+    /// One read of the mailbox's row; no entry is listed for it.
+    pub(super) async fn select(&mut self, select: Select, access: Access) -> Result<Completed, Stop> {
+        // The old mailbox is left even when the new one cannot be opened (RFC 9051 §6.3.2).
+        let closed = self.mailbox.take().is_some();
+        let opened = match self.open(&select).await {
+            Ok(opened) => opened,
+            Err(error) => {
+                if closed {
+                    self.closed();
+                }
+                return Ok(answer_to(&error, &self.identity).then(Then::Unselected));
+            }
+        };
+        if closed {
+            self.closed();
+        }
+        let mailbox = &opened.mailbox;
+        let keywords = KeywordTable::new(mailbox.keywords.clone());
+        let snapshot = Snapshot {
+            exists: mailbox.entries,
+            recent: recent(&opened),
+            first_recent_uid: mailbox.recent_from,
+            uid_next: mailbox.uidnext,
+            mod_sequence: mailbox.highest_modseq.0.unsigned_abs(),
+        };
+        self.tell_opened(&select, &opened, &snapshot, &keywords, access);
+        let (id, uidnext) = (mailbox.id, mailbox.uidnext);
+        if access == Access::ReadWrite && mailbox.recent_from < uidnext {
+            // Told to this session; the note that nobody else is to be told need not be waited for.
+            let store = self.store().clone();
+            tokio::spawn(async move { store.transaction(move |tx| claim_recent(tx, id, uidnext)).await });
+        }
+        *self.mailbox = Some(Box::new(Selected { id, access, view: View::new(snapshot), keywords }));
+        let (code, text) = match access {
+            Access::ReadWrite => (Code::ReadWrite, "SELECT completed"),
+            Access::ReadOnly => (Code::ReadOnly, "EXAMINE completed"),
+        };
+        Ok(Completed::ok(text).code(code).then(Then::Selected))
+    }
+
+    async fn open(&self, select: &Select) -> Result<Opened, StoreError> {
+        let name = store_name(&select.mailbox)?;
+        let account = self.account();
+        let opened = self.read(move |snapshot| store::mailbox::open(snapshot, account, &name)).await?;
+        opened.ok_or(StoreError::NoSuchMailbox)
+    }
+
+    fn closed(&mut self) {
+        self.responses.status(Status::Ok, Some(&Code::Closed), "Previous mailbox is closed");
+    }
+
+    fn tell_opened(
+        &mut self,
+        select: &Select,
+        opened: &Opened,
+        snapshot: &Snapshot,
+        keywords: &KeywordTable,
+        access: Access,
+    ) {
+        let mailbox = &opened.mailbox;
+        let flags = keywords.all();
+        self.responses.flags(&flags);
+        self.responses.exists(snapshot.exists);
+        self.responses.recent(snapshot.recent);
+        let permanent = match access {
+            Access::ReadWrite => Code::PermanentFlags { flags, new_keywords: true },
+            Access::ReadOnly => Code::PermanentFlags { flags: imap::Flags::default(), new_keywords: false },
+        };
+        if let Some(number) = opened.first_unseen.filter(|_| !self.enabled().rev2) {
+            self.responses.status(Status::Ok, Some(&Code::Unseen(number)), "First unseen message");
+        }
+        self.responses.status(Status::Ok, Some(&permanent), "Flags that are kept");
+        self.responses.status(Status::Ok, Some(&Code::UidNext(mailbox.uidnext)), "Next UID");
+        self.responses.status(Status::Ok, Some(&Code::UidValidity(mailbox.uidvalidity.0)), "UIDs are valid");
+        let highest = Code::HighestModSeq(snapshot.mod_sequence);
+        self.responses.status(Status::Ok, Some(&highest), "Highest mod-sequence");
+        let id = Code::MailboxId(mailbox.id.to_string());
+        self.responses.status(Status::Ok, Some(&id), "Mailbox id");
+        if self.enabled().rev2 {
+            let special_use = mailbox.special_use.map(super::mailboxes::wire_use).map(ListAttribute::Use);
+            let attributes: Vec<ListAttribute> = special_use.into_iter().collect();
+            let response = ListResponse {
+                attributes: &attributes,
+                mailbox: &select.mailbox,
+                child_subscribed: false,
+                old_name: None,
+            };
+            self.responses.list(&response);
+        }
+    }
+
+    /// CLOSE: removes what has `\Deleted`, without a word about it, unless the mailbox is read-only.
+    pub(super) async fn close(&mut self) -> Result<Completed, Stop> {
+        let selected = self.selected()?;
+        let (id, access) = (selected.id, selected.access);
+        *self.mailbox = None;
+        if access == Access::ReadWrite {
+            let now = now();
+            while self.write(move |tx| store::entry::expunge(tx, id, Scope::All, now)).await?.more {}
+        }
+        Ok(Completed::ok("CLOSE completed").then(Then::Unselected))
+    }
+
+    /// UNSELECT: leaves it as it is.
+    pub(super) fn unselect(&mut self) -> Completed {
+        *self.mailbox = None;
+        Completed::ok("UNSELECT completed").then(Then::Unselected)
+    }
+}
+
+/// How many messages are recent to this session. Without looking at entries: exact while none of the new ones is gone,
+/// and RFC 3501 §2.3.2 asks for no more than that a client is told of what is new.
+fn recent(opened: &Opened) -> u32 {
+    let mailbox = &opened.mailbox;
+    mailbox.uidnext.saturating_sub(mailbox.recent_from).min(mailbox.entries)
+}
