@@ -1,4 +1,10 @@
 //! Messages through every door into a real store: each verdict, one commit, nothing half done, octets identical.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "tests: a failure is a panic, and they look at files and clocks"
+)]
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,7 +31,6 @@ impl Surroundings for Still {
         NOW
     }
 
-    #[expect(clippy::disallowed_methods, reason = "an Instant can be had in no other way")]
     fn instant(&self) -> Instant {
         Instant::now()
     }
@@ -135,7 +140,7 @@ impl World {
         for (thread, mut octets, blob, size) in read.await.unwrap() {
             let reader = self.store.open_blob(blob).await.unwrap();
             octets.extend(reader.read(0..reader.octets()).await.unwrap());
-            assert_eq!(octets.len() as u64, u64::from(size), "the size counts the trace prefix");
+            assert_eq!(octets.len() as u64, size, "the size counts the trace prefix");
             messages.push((thread, String::from_utf8(octets).unwrap()));
         }
         messages
