@@ -175,3 +175,98 @@ impl fmt::Debug for LocalPart {
         f.write_str("LocalPart(…)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_read_and_print() {
+        for (text, printed) in [
+            ("anne@a.example", "anne@a.example"),
+            ("Anne.Dupont@A.Example", "Anne.Dupont@a.example"),
+            ("a+b!#$%&'*/=?^_`{|}~-@a.example", "a+b!#$%&'*/=?^_`{|}~-@a.example"),
+            // Quotes nobody needs go.
+            ("\"anne\"@a.example", "anne@a.example"),
+            ("\"a b\"@a.example", "\"a b\"@a.example"),
+            ("\"a\\\"b\\\\c\"@a.example", "\"a\\\"b\\\\c\"@a.example"),
+            ("\"a..b\"@a.example", "\"a..b\"@a.example"),
+            ("\".\"@a.example", "\".\"@a.example"),
+            ("\"x@evil\"@a.example", "\"x@evil\"@a.example"),
+            // What smtp-proto lets through unquoted: it stays inside its quotes (crates.md §2.8).
+            ("\"a> NOTIFY=NEVER <b\"@a.example", "\"a> NOTIFY=NEVER <b\"@a.example"),
+            ("\" \"@a.example", "\" \"@a.example"),
+            ("rené@a.example", "rené@a.example"),
+            ("postmaster@hôpital.example", "postmaster@xn--hpital-ixa.example"),
+        ] {
+            let address: Address = text.parse().expect(text);
+            assert_eq!(address.to_string(), printed, "{text}");
+            assert_eq!(printed.parse(), Ok(address), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        use AddressError::{LocalPartLength, LocalPartSyntax, NoAt};
+        let long = format!("{}@a.example", "a".repeat(65));
+        for (text, error) in [
+            ("", NoAt),
+            ("anne", NoAt),
+            ("@a.example", LocalPartLength),
+            ("\"\"@a.example", LocalPartLength),
+            (long.as_str(), LocalPartLength),
+            ("a b@a.example", LocalPartSyntax),
+            ("a..b@a.example", LocalPartSyntax),
+            (".a@a.example", LocalPartSyntax),
+            ("a.@a.example", LocalPartSyntax),
+            ("x@y@a.example", LocalPartSyntax),
+            ("a\"b@a.example", LocalPartSyntax),
+            ("\"a\"b\"@a.example", LocalPartSyntax),
+            ("\"a\\\"@a.example", LocalPartSyntax),
+            ("\"a@a.example", LocalPartSyntax),
+            ("\"a\r\nb\"@a.example", LocalPartSyntax),
+            ("\"a\\\r\"@a.example", LocalPartSyntax),
+            ("\"a\0b\"@a.example", LocalPartSyntax),
+            ("a\u{85}b@a.example", LocalPartSyntax),
+            ("<a@a.example", LocalPartSyntax),
+            ("anne@", AddressError::Domain(DomainError::Empty)),
+            ("anne@a.example>", AddressError::Domain(DomainError::Label)),
+            ("anne@a.example NOTIFY=NEVER", AddressError::Domain(DomainError::Label)),
+            ("anne@[127.0.0.1]", AddressError::Domain(DomainError::Label)),
+        ] {
+            assert_eq!(text.parse::<Address>(), Err(error), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_looked_up_without_regard_to_case() {
+        let address: Address = "Anne.DUPONT@A.example".parse().unwrap();
+        assert_eq!(address.canonical().to_string(), "anne.dupont@a.example");
+        assert!(address.is_ascii() && !"é@a.example".parse::<Address>().unwrap().is_ascii());
+    }
+
+    #[test]
+    fn addresses_do_not_show_in_debug_output() {
+        assert!(!format!("{:?}", "anne@a.example".parse::<Address>()).contains("anne"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_prints_reads_back_and_stays_one_word(text in "\\PC{1,20}|[ -~]{1,20}") {
+            if let Ok(local_part) = LocalPart::from_text(&text) {
+                let printed = local_part.to_string();
+                proptest::prop_assert_eq!(LocalPart::parse(&printed), Ok(local_part));
+                proptest::prop_assert!(!printed.contains(char::is_control));
+                // Nothing ends the angle brackets early but inside quotes.
+                proptest::prop_assert!(printed.starts_with('"') || !printed.contains([' ', '<', '>', '@', ',', '"']));
+            }
+        }
+
+        #[test]
+        fn any_text_is_an_address_or_not(text in ".*") {
+            if let Ok(address) = text.parse::<Address>() {
+                proptest::prop_assert_eq!(address.to_string().parse(), Ok(address));
+            }
+        }
+    }
+}

@@ -84,3 +84,66 @@ impl fmt::Debug for Domain {
         write!(f, "Domain({})", self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn domains_read_as_lower_case_a_labels() {
+        for (text, ascii, unicode) in [
+            ("a.example", "a.example", "a.example"),
+            ("MX-1.A.Example", "mx-1.a.example", "mx-1.a.example"),
+            ("hôpital.example", "xn--hpital-ixa.example", "hôpital.example"),
+            ("HÔPITAL.example", "xn--hpital-ixa.example", "hôpital.example"),
+            ("xn--hpital-ixa.example", "xn--hpital-ixa.example", "hôpital.example"),
+            // Full-width letters are the same name (UTS 46): no second spelling of a domain.
+            ("\u{ff41}.example", "a.example", "a.example"),
+            ("a\u{3002}example", "a.example", "a.example"),
+            ("localhost", "localhost", "localhost"),
+            ("3com.example", "3com.example", "3com.example"),
+        ] {
+            let domain: Domain = text.parse().expect(text);
+            assert_eq!((domain.as_str(), domain.to_unicode().as_str()), (ascii, unicode), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_domain_is_refused() {
+        let long_label = format!("{}.example", "a".repeat(64));
+        let long = vec!["a".repeat(63); 4].join(".") + ".a";
+        let endless = "é".repeat(10_000);
+        for (text, error) in [
+            ("", DomainError::Empty),
+            (".", DomainError::Label),
+            ("a..example", DomainError::Label),
+            ("a.example.", DomainError::Label),
+            ("-a.example", DomainError::Label),
+            ("a-.example", DomainError::Label),
+            ("a_b.example", DomainError::Label),
+            ("a b.example", DomainError::Label),
+            ("a.example\r\nBcc: x", DomainError::Label),
+            ("a\0.example", DomainError::Label),
+            ("[127.0.0.1]", DomainError::Label),
+            ("a@b.example", DomainError::Label),
+            ("é\r\n.example", DomainError::Label),
+            ("é/..example", DomainError::Label),
+            (long_label.as_str(), DomainError::Label),
+            (long.as_str(), DomainError::TooLong { octets: 257 }),
+            (endless.as_str(), DomainError::TooLong { octets: 20_000 }),
+        ] {
+            assert_eq!(text.parse::<Domain>(), Err(error), "{text:?}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_a_clean_domain_or_none(text in ".*") {
+            if let Ok(domain) = text.parse::<Domain>() {
+                let clean = |octet: u8| octet.is_ascii_lowercase() || octet.is_ascii_digit() || b".-".contains(&octet);
+                proptest::prop_assert!(domain.as_str().bytes().all(clean));
+                proptest::prop_assert_eq!(domain.as_str().parse(), Ok(domain.clone()));
+            }
+        }
+    }
+}

@@ -94,3 +94,20 @@ impl std::fmt::Display for ForwardPath {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_print_with_their_brackets() {
+        let address: Address = "\"a b\"@a.example".parse().unwrap();
+        assert_eq!(ReversePath::Null.to_string(), "<>");
+        assert_eq!(ReversePath::Address(address.clone()).to_string(), "<\"a b\"@a.example>");
+        assert_eq!(ForwardPath::Postmaster.to_string(), "<Postmaster>");
+        assert_eq!(ForwardPath::Postmaster.domain(), None);
+        let path = ForwardPath::Address(address);
+        assert_eq!(path.to_string(), "<\"a b\"@a.example>");
+        assert_eq!(path.domain().map(Domain::as_str), Some("a.example"));
+    }
+}

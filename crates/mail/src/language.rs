@@ -25,3 +25,23 @@ impl Language {
         [Language::French, Language::English].into_iter().find(|language| primary.eq_ignore_ascii_case(language.tag()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_read_without_their_region() {
+        for (tag, language) in [
+            ("fr", Some(Language::French)),
+            ("FR-ca", Some(Language::French)),
+            ("en-GB", Some(Language::English)),
+            ("de", None),
+            ("french", None),
+            ("", None),
+        ] {
+            assert_eq!(Language::from_tag(tag), language, "{tag}");
+        }
+        assert_eq!(Language::default().tag(), "fr");
+    }
+}

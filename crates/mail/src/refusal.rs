@@ -105,10 +105,11 @@ impl Refusal {
             Refusal::RecipientUnknown => "Cette adresse n'existe pas ici.".into(),
             Refusal::RecipientDisabled => "Cette boite ne recoit plus de messages.".into(),
             Refusal::RecipientUnlisted { domain } => format!(
-                "{domain} n'est pas dans l'espace de confiance MSSante et cette adresse n'est pas un compte d'ici : \
-                 non envoye. Cherchez sur annuaire.sante.fr."
+                "{} n'est pas dans l'espace de confiance MSSante et cette adresse n'est pas un compte d'ici : \
+                 non envoye. Cherchez sur annuaire.sante.fr.",
+                shown(domain)
             ),
-            Refusal::SenderNotYours { address } => format!("{address} n'est pas une adresse de votre boite."),
+            Refusal::SenderNotYours { address } => format!("{} n'est pas une adresse de votre boite.", shown(address)),
             Refusal::SenderMissing => "Le message ne nomme pas son auteur (champ From).".into(),
             Refusal::MessageTooLarge { octets_max } => {
                 format!("Message trop volumineux : maximum {octets_max} octets. Non envoye.")
@@ -131,10 +132,11 @@ impl Refusal {
             Refusal::RecipientUnknown => "There is no such address here.".into(),
             Refusal::RecipientDisabled => "This mailbox no longer receives mail.".into(),
             Refusal::RecipientUnlisted { domain } => format!(
-                "{domain} is not in the MSSante trust space and this is no account here: not sent. \
-                 Search annuaire.sante.fr."
+                "{} is not in the MSSante trust space and this is no account here: not sent. \
+                 Search annuaire.sante.fr.",
+                shown(domain)
             ),
-            Refusal::SenderNotYours { address } => format!("{address} is not an address of your box."),
+            Refusal::SenderNotYours { address } => format!("{} is not an address of your box.", shown(address)),
             Refusal::SenderMissing => "The message names no author (From field).".into(),
             Refusal::MessageTooLarge { octets_max } => {
                 format!("Message too large: at most {octets_max} octets. Not sent.")
@@ -148,5 +150,122 @@ impl Refusal {
             Refusal::StoreTrouble => "Storage trouble, try again later.".into(),
             Refusal::AccountSuspended => "This account is suspended.".into(),
         }
+    }
+}
+
+/// A value somebody else chose, as it may stand in a sentence: printable ASCII, cut where it would crowd out the rest.
+fn shown(value: &str) -> String {
+    let printable = |character: char| if matches!(character, ' '..='~') { character } else { '?' };
+    let shown: String = value.chars().take(VALUE_OCTETS_MAX).map(printable).collect();
+    if value.chars().nth(VALUE_OCTETS_MAX).is_some() { shown + "..." } else { shown }
+}
+
+/// Octets of a value in a sentence.
+const VALUE_OCTETS_MAX: usize = 200;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::expect;
+
+    /// One of each; the match makes a new variant remember this list.
+    fn every_refusal() -> Vec<Refusal> {
+        let of_each = |refusal: &Refusal| match refusal {
+            Refusal::RecipientUnknown
+            | Refusal::RecipientDisabled
+            | Refusal::RecipientUnlisted { .. }
+            | Refusal::SenderNotYours { .. }
+            | Refusal::SenderMissing
+            | Refusal::MessageTooLarge { .. }
+            | Refusal::TooManyRecipients { .. }
+            | Refusal::QuotaExceeded
+            | Refusal::Loop { .. }
+            | Refusal::BareLineEnd
+            | Refusal::ContentMalformed
+            | Refusal::StoreFull
+            | Refusal::StoreTrouble
+            | Refusal::AccountSuspended => (),
+        };
+        let all = vec![
+            Refusal::RecipientUnknown,
+            Refusal::RecipientDisabled,
+            Refusal::RecipientUnlisted { domain: "elsewhere.example".into() },
+            Refusal::SenderNotYours { address: "bob@b.example".into() },
+            Refusal::SenderMissing,
+            Refusal::MessageTooLarge { octets_max: 73_400_320 },
+            Refusal::TooManyRecipients { max: 1_000 },
+            Refusal::QuotaExceeded,
+            Refusal::Loop { received_max: 50 },
+            Refusal::BareLineEnd,
+            Refusal::ContentMalformed,
+            Refusal::StoreFull,
+            Refusal::StoreTrouble,
+            Refusal::AccountSuspended,
+        ];
+        all.iter().for_each(of_each);
+        all
+    }
+
+    #[test]
+    fn every_sentence() {
+        let lines = every_refusal().into_iter().map(|refusal| {
+            let (french, english) = (refusal.sentence(Language::French), refusal.sentence(Language::English));
+            format!("{} {french}\n      {english}\n", refusal.status())
+        });
+        expect![[r#"
+            5.1.1 Cette adresse n'existe pas ici. [recipient.unknown]
+                  There is no such address here. [recipient.unknown]
+            5.2.1 Cette boite ne recoit plus de messages. [recipient.disabled]
+                  This mailbox no longer receives mail. [recipient.disabled]
+            5.7.1 elsewhere.example n'est pas dans l'espace de confiance MSSante et cette adresse n'est pas un compte d'ici : non envoye. Cherchez sur annuaire.sante.fr. [recipient.unlisted]
+                  elsewhere.example is not in the MSSante trust space and this is no account here: not sent. Search annuaire.sante.fr. [recipient.unlisted]
+            5.7.1 bob@b.example n'est pas une adresse de votre boite. [sender.not_yours]
+                  bob@b.example is not an address of your box. [sender.not_yours]
+            5.6.0 Le message ne nomme pas son auteur (champ From). [sender.missing]
+                  The message names no author (From field). [sender.missing]
+            5.3.4 Message trop volumineux : maximum 73400320 octets. Non envoye. [limit.size]
+                  Message too large: at most 73400320 octets. Not sent. [limit.size]
+            4.5.3 Maximum 1000 destinataires par message. [limit.recipients]
+                  At most 1000 recipients per message. [limit.recipients]
+            4.2.2 La boite du destinataire est pleine. [mailbox.full]
+                  The recipient's mailbox is full. [mailbox.full]
+            5.4.6 Le message tourne en rond : plus de 50 champs Received. [loop]
+                  The message loops: more than 50 Received fields. [loop]
+            5.6.0 Le message contient un CR ou un LF isole : non accepte. [content.bare_line_end]
+                  The message holds a CR or LF on its own: not accepted. [content.bare_line_end]
+            5.6.0 La structure MIME du message depasse nos limites : non accepte. [content.malformed]
+                  The MIME structure of the message exceeds our bounds: not accepted. [content.malformed]
+            4.3.1 Place insuffisante sur le serveur, reessayez plus tard. [store.full]
+                  Not enough space on the server, try again later. [store.full]
+            4.3.0 Incident de stockage, reessayez plus tard. [store.trouble]
+                  Storage trouble, try again later. [store.trouble]
+            5.7.1 Ce compte est suspendu. [access.suspended]
+                  This account is suspended. [access.suspended]
+        "#]].assert_eq(&lines.collect::<String>());
+    }
+
+    #[test]
+    fn sentences_are_short_ascii_lines_whatever_their_values() {
+        for value in ["x".repeat(10_000), "é\r\n\0".repeat(1_000), String::new()] {
+            let mut refusals = every_refusal();
+            refusals.push(Refusal::RecipientUnlisted { domain: value.clone() });
+            refusals.push(Refusal::SenderNotYours { address: value });
+            for refusal in refusals {
+                for language in [Language::French, Language::English] {
+                    let sentence = refusal.sentence(language);
+                    assert!(sentence.len() <= 400, "{} octets: {sentence}", sentence.len());
+                    assert!(sentence.bytes().all(|octet| matches!(octet, b' '..=b'~')), "{sentence}");
+                    assert!(sentence.ends_with(&format!("[{}]", refusal.rule())), "{sentence}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_rule_has_a_name_of_its_own() {
+        let refusals = every_refusal();
+        let names: std::collections::BTreeSet<&str> = refusals.iter().map(Refusal::rule).collect();
+        assert_eq!(names.len(), refusals.len());
+        assert!(refusals.iter().all(|refusal| matches!(refusal.status().class, 4 | 5)));
     }
 }

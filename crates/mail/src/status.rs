@@ -25,3 +25,14 @@ impl fmt::Display for EnhancedStatus {
         write!(f, "{}.{}.{}", self.class, self.subject, self.detail)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_prints_with_dots() {
+        assert_eq!(EnhancedStatus::new(5, 7, 1).to_string(), "5.7.1");
+        assert_eq!(EnhancedStatus::new(4, 3, 0).to_string(), "4.3.0");
+    }
+}
