@@ -342,6 +342,8 @@ pub fn create(
     if name.is_inbox() {
         return Err(StoreError::Inbox);
     }
+    // The lock first: what is looked up below stays true until the commit.
+    advance(tx, account, Advance::default())?;
     if by_name(tx, account, name)?.is_some() {
         return Err(StoreError::MailboxExists);
     }
@@ -423,6 +425,8 @@ pub fn rename(
     to: &MailboxName,
     now: UnixMillis,
 ) -> Result<(), StoreError> {
+    // The lock first: what is looked up below stays true until the commit.
+    advance(tx, account, Advance::default())?;
     let old = by_name(tx, account, from)?.ok_or(StoreError::NoSuchMailbox)?;
     if to.is_inbox() || by_name(tx, account, to)?.is_some() {
         return Err(StoreError::MailboxExists);
@@ -471,6 +475,8 @@ pub fn delete(
     if name.is_inbox() {
         return Err(StoreError::Inbox);
     }
+    // The lock first: what is looked up below stays true until the commit.
+    advance(tx, account, Advance::default())?;
     let mailbox = by_name(tx, account, name)?.ok_or(StoreError::NoSuchMailbox)?;
     if list(tx, account)?.iter().any(|other| other.name.is_below(name)) {
         return Err(StoreError::HasChildren);

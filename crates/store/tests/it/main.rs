@@ -9,4 +9,6 @@
 )]
 
 mod life;
+#[cfg(feature = "postgres")]
+mod postgres_server;
 mod world;

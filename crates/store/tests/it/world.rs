@@ -24,6 +24,28 @@ impl World {
         World::in_store(store, folder).await
     }
 
+    /// One on each engine built in: the same test passes on all.
+    pub async fn on_every_engine() -> Vec<World> {
+        #[allow(unused_mut, reason = "a second engine is behind a feature")]
+        let mut worlds = vec![World::new().await];
+        #[cfg(feature = "postgres")]
+        worlds.push(World::on_postgres().await);
+        worlds
+    }
+
+    #[cfg(feature = "postgres")]
+    async fn on_postgres() -> World {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let path = folder.path().to_owned();
+        // Its client blocks.
+        let open = move || {
+            let engine = store::EngineConfig::Postgres(crate::postgres_server::fresh_database());
+            Store::open(&Config { engine, ..Config::in_folder(path) }).unwrap()
+        };
+        let store = tokio::task::spawn_blocking(open).await.unwrap();
+        World::in_store(store, folder).await
+    }
+
     pub async fn in_store(store: Store, folder: Arc<tempfile::TempDir>) -> World {
         let account = account(&store, 0).await;
         World { folder, store, account }
