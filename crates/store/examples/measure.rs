@@ -106,7 +106,8 @@ async fn deliver(store: &Store, mailbox: MailboxId, content: &[u8], number: u64)
                 envelope: &[b'e'; 250],
                 structure: &[b's'; 200],
                 preview: "Bonjour, voici le compte rendu de la consultation du 12 novembre.",
-                search_text: "compte rendu de consultation anne exemple structure example org",
+                header_texts: &[b'h'; 300],
+                over_quota: store::message::OverQuota::Refused,
                 message_id: Some(&id),
                 references: &[],
             };
@@ -186,7 +187,8 @@ async fn reads(folder: &Path) {
                         envelope: &[b'e'; 250],
                         structure: &[b's'; 200],
                         preview: "Bonjour, voici le compte rendu de la consultation du 12 novembre.",
-                        search_text: "compte rendu de consultation anne exemple structure example org",
+                        header_texts: &[b'h'; 300],
+                        over_quota: store::message::OverQuota::Refused,
                         message_id: Some(&id),
                         references: &[],
                     };
