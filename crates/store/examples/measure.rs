@@ -157,10 +157,11 @@ async fn commits(folder: &Path, committers: usize, octets: usize, inline_octets_
     .map(|counter| counter.load(Ordering::Relaxed));
     println!(
         "{octets} octets in {place}, {committers} committers: {rate:.0}/s; group {:.1}; COMMIT {:.2} ms; {checkpoints} \
-         checkpoints, longest {:.0} ms; log {log} pages",
+         checkpoints, longest {:.0} ms, writer held at most {:.1} ms; log {log} pages",
         transactions as f64 / commits as f64,
         spent as f64 / commits as f64 / 1e3,
         metrics.checkpoint_microseconds_max.load(Ordering::Relaxed) as f64 / 1e3,
+        metrics.writer_held_microseconds_max.load(Ordering::Relaxed) as f64 / 1e3,
     );
     report("  stage and commit", &mut times);
     store.close().await;

@@ -26,6 +26,10 @@ pub struct Metrics {
     pub checkpoint_microseconds: AtomicU64,
     /// The longest one.
     pub checkpoint_microseconds_max: AtomicU64,
+    /// Time the writer was held for the end of a checkpoint.
+    pub writer_held_microseconds: AtomicU64,
+    /// The longest one.
+    pub writer_held_microseconds_max: AtomicU64,
     /// Pages the log held when last looked at.
     pub log_pages: AtomicU64,
     /// Blobs staged in memory.

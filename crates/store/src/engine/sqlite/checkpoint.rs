@@ -1,8 +1,13 @@
-//! Moves pages from the log to the database, beside the writer, on a connection of its own.
+//! Moves pages from the log to the database, on a connection of its own, so that no commit pays for it.
+//!
+//! Most of the work is done beside the writer. The log can only start anew when nothing in it is left to move, so for the
+//! last few pages the writer is held between two groups; then it overwrites the log from its beginning, which also spares
+//! each commit the growth of the file.
 
+use std::fs::File;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -13,60 +18,150 @@ use crate::engine::Health;
 use crate::metrics::Metrics;
 use crate::{EngineError, StoreError};
 
-/// Pages in the log from which it is moved along, while the writer goes on: 8 MiB.
-const PASSIVE_PAGES: u64 = 2_048;
+/// Pages in the log from which it is moved: 32 MiB. More spares writes of pages that change often, and costs time after a
+/// crash.
+const LOG_PAGES: u64 = 8_192;
 
-/// Pages from which the log is emptied, for which the writer waits: 128 MiB. A log that is never without a reader or a
-/// writer at the right moment would grow without end.
-const TRUNCATE_PAGES: u64 = 32_768;
+/// Pages from which the file is cut: 512 MiB. It gets there when a reader, such as a backup, holds it for long.
+const TRUNCATE_PAGES: u64 = 131_072;
 
-/// Starts the thread; it ends when the sender, which the writer holds, is gone.
+/// Who may write to the log now.
+#[derive(Default)]
+pub(super) struct Gate {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    writing: bool,
+    held: bool,
+}
+
+impl Gate {
+    /// Waits while the writer is held, then writes.
+    pub(super) fn write<T>(&self, work: impl FnOnce() -> T) -> T {
+        let mut state = self.lock();
+        while state.held {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.writing = true;
+        drop(state);
+        let answer = work();
+        self.lock().writing = false;
+        self.changed.notify_all();
+        answer
+    }
+
+    fn hold(&self, work: impl FnOnce()) {
+        let mut state = self.lock();
+        state.held = true;
+        while state.writing {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        drop(state);
+        work();
+        self.lock().held = false;
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The thread, and how the writer tells it how many pages the log has; it ends when the sender is gone.
+pub(super) struct Checkpointer {
+    pub thread: JoinHandle<()>,
+    pub pages: SyncSender<u64>,
+    pub gate: Arc<Gate>,
+}
+
 pub(super) fn start(
     path: &Path,
+    database: Arc<File>,
     metrics: Arc<Metrics>,
     health: Arc<Health>,
-) -> Result<(JoinHandle<()>, SyncSender<u64>), StoreError> {
+) -> Result<Checkpointer, StoreError> {
     let connection = Connection::open(path).map_err(|error| engine_error(&error))?;
     configure(&connection)?;
     pragma(&connection, "synchronous = FULL")?;
     pragma(&connection, "wal_autocheckpoint = 0")?;
-    let (sender, receiver) = sync_channel(1);
+    let (pages, receiver) = sync_channel(1);
+    let gate = Arc::new(Gate::default());
+    let worker = Worker { connection, database, metrics, health, gate: gate.clone() };
     let thread = std::thread::Builder::new()
         .name("store-checkpoint".into())
-        .spawn(move || run(&connection, &receiver, &metrics, &health))
+        .spawn(move || worker.run(&receiver))
         .map_err(|error| EngineError::Other(format!("starting the checkpoint thread: {error}")))?;
-    Ok((thread, sender))
+    Ok(Checkpointer { thread, pages, gate })
 }
 
-fn run(connection: &Connection, pages: &Receiver<u64>, metrics: &Metrics, health: &Health) {
-    while let Ok(count) = pages.recv() {
-        if health.is_poisoned() {
+struct Worker {
+    connection: Connection,
+    database: Arc<File>,
+    metrics: Arc<Metrics>,
+    health: Arc<Health>,
+    gate: Arc<Gate>,
+}
+
+impl Worker {
+    fn run(&self, pages: &Receiver<u64>) {
+        while let Ok(count) = pages.recv() {
+            if self.health.is_poisoned() {
+                return;
+            }
+            if count >= LOG_PAGES {
+                self.move_pages();
+            }
+            if count >= TRUNCATE_PAGES {
+                self.gate.hold(|| _ = self.checkpoint("TRUNCATE"));
+            }
+        }
+        if !self.health.is_poisoned() {
+            self.checkpoint("TRUNCATE");
+        }
+    }
+
+    fn move_pages(&self) {
+        let Some(left) = self.checkpoint("PASSIVE") else { return };
+        // SQLite syncs the database only with the last page of the log, for which the writer is held: most of it is made
+        // durable before.
+        if let Err(error) = self.database.sync_data() {
+            self.health.poison("checkpointing", &error);
             return;
         }
-        if count >= PASSIVE_PAGES {
-            checkpoint(connection, "PASSIVE", metrics, health);
-        }
-        if count >= TRUNCATE_PAGES {
-            checkpoint(connection, "TRUNCATE", metrics, health);
+        // A reader that still needs pages of the log stops the rest: it is tried again after the next commit.
+        if left < LOG_PAGES {
+            let start = Instant::now();
+            self.gate.hold(|| _ = self.checkpoint("PASSIVE"));
+            let metrics = &self.metrics;
+            Metrics::time(&metrics.writer_held_microseconds, &metrics.writer_held_microseconds_max, start.elapsed());
         }
     }
-    if !health.is_poisoned() {
-        checkpoint(connection, "TRUNCATE", metrics, health);
-    }
-}
 
-fn checkpoint(connection: &Connection, mode: &str, metrics: &Metrics, health: &Health) {
-    let start = Instant::now();
-    let done = connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| row.get::<_, i64>(0));
-    Metrics::time(&metrics.checkpoint_microseconds, &metrics.checkpoint_microseconds_max, start.elapsed());
-    Metrics::count(&metrics.checkpoints, 1);
-    match done.map_err(|error| engine_error(&error)) {
-        Ok(_) | Err(EngineError::Collision) => {}
-        // The log still has everything: room may come back.
-        Err(EngineError::Full) => tracing::warn!("no room to move the log into the database"),
-        // But a failed sync of the database must not be followed by a log that starts anew.
-        Err(error) => {
-            health.poison("checkpointing", &error);
+    /// Answers the pages left to move.
+    fn checkpoint(&self, mode: &str) -> Option<u64> {
+        let start = Instant::now();
+        let done = self.connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
+            Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+        });
+        let metrics = &self.metrics;
+        Metrics::time(&metrics.checkpoint_microseconds, &metrics.checkpoint_microseconds_max, start.elapsed());
+        Metrics::count(&metrics.checkpoints, 1);
+        match done.map_err(|error| engine_error(&error)) {
+            Ok((log, moved)) => Some((log - moved).unsigned_abs()),
+            Err(EngineError::Collision) => None,
+            // The log still has everything: room may come back.
+            Err(EngineError::Full) => {
+                tracing::warn!("no room to move the log into the database");
+                None
+            }
+            // A failed sync of the database must not be followed by a log that starts anew.
+            Err(error) => {
+                self.health.poison("checkpointing", &error);
+                None
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! SQLite: one writer thread that commits in groups, readers on connections of their own, a third thread that checkpoints.
 
+use std::fs::File;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -12,6 +13,7 @@ use tokio::sync::{Semaphore, mpsc};
 use super::{Engine, Health, Job, ReadJob};
 use crate::blob::Blobs;
 use crate::change_feed::ChangeFeed;
+use crate::disk::disk_error;
 use crate::metrics::Metrics;
 use crate::{EngineError, StoreError};
 
@@ -49,6 +51,9 @@ struct Readers {
     path: PathBuf,
     blobs: Blobs,
     metrics: Arc<Metrics>,
+    /// For the checkpointer's syncs. Last here, so that it is closed after the connections: closing any descriptor of a file
+    /// gives up the process's locks on it.
+    _database: Arc<File>,
 }
 
 impl Sqlite {
@@ -56,16 +61,19 @@ impl Sqlite {
         let path = folder.join("sceau.sqlite");
         let connection = open_writer(&path)?;
         let (blobs, metrics, health) = (parts.blobs.clone(), parts.metrics.clone(), parts.health.clone());
+        let database = Arc::new(File::open(&path).map_err(|error| disk_error("opening the database", &error))?);
         let mut writer = writer::Writer::new(connection, parts)?;
         writer.migrate()?;
-        let (checkpointer, pages) = checkpoint::start(&path, metrics.clone(), health)?;
+        let checkpoint::Checkpointer { thread: checkpointer, pages, gate } =
+            checkpoint::start(&path, database.clone(), metrics.clone(), health)?;
         let (sender, receiver) = mpsc::channel(WAITING_MAX);
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || writer.run(receiver, &pages))
+            .spawn(move || writer.run(receiver, &pages, &gate))
             .map_err(|error| EngineError::Other(format!("starting the writer thread: {error}")))?;
         let permits = Arc::new(Semaphore::new(readers.max(1)));
-        let readers = Readers { permits, idle: Mutex::default(), path: path.clone(), blobs, metrics };
+        let readers =
+            Readers { permits, idle: Mutex::default(), path: path.clone(), blobs, metrics, _database: database };
         let threads = Mutex::new(vec![thread, checkpointer]);
         Ok(Sqlite { path, writer: Mutex::new(Some(sender)), threads, readers: Arc::new(readers) })
     }

@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use rusqlite::hooks::Wal;
 use tokio::sync::mpsc::Receiver;
 
+use super::checkpoint::Gate;
 use super::statement::View;
 use super::{Parts, dialect, engine_error};
 use crate::blob::Blobs;
@@ -70,7 +71,7 @@ impl Writer {
     }
 
     /// Works until every sender is gone.
-    pub(super) fn run(&mut self, mut waiting: Receiver<Box<dyn Job>>, pages: &SyncSender<u64>) {
+    pub(super) fn run(&mut self, mut waiting: Receiver<Box<dyn Job>>, pages: &SyncSender<u64>, gate: &Gate) {
         let mut group = Vec::with_capacity(GROUP_MAX);
         while let Some(first) = waiting.blocking_recv() {
             group.push(first);
@@ -80,7 +81,7 @@ impl Writer {
                     Err(_) => break,
                 }
             }
-            self.commit_together(&mut group);
+            gate.write(|| self.commit_together(&mut group));
             let count = LOG_PAGES.get();
             self.parts.metrics.log_pages.store(count, std::sync::atomic::Ordering::Relaxed);
             // A full channel means that the checkpointer is at work already.
