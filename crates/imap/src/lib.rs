@@ -9,7 +9,6 @@ pub mod date;
 pub mod flag;
 pub mod list;
 pub mod mailbox;
-pub mod parse;
 pub mod response;
 pub mod sequence;
 pub mod server;

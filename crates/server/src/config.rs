@@ -3,6 +3,7 @@
 mod listener;
 mod problem;
 pub mod reader;
+mod surroundings;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,8 @@ pub struct Config {
     pub name: Domain,
     /// Where the data is.
     pub data: PathBuf,
+    /// An address of the account that reads `<Postmaster>`, and `postmaster@` of every domain that names nobody.
+    pub postmaster: Option<mail::Address>,
     /// The Unix socket of the commands.
     pub admin_socket: PathBuf,
     /// How long running transactions have to finish when the server stops.
@@ -83,8 +86,8 @@ pub struct Limits {
 pub struct Passwords {
     /// Argon2id computations at once; each takes 19 MiB.
     pub hashes_at_once: usize,
-    /// How long a verified password is remembered (as a keyed hash, in memory).
-    pub remember: Duration,
+    /// Networks whose failed sign-ins are never slowed nor counted.
+    pub never_slowed: Vec<IpNet>,
 }
 
 impl Config {
@@ -119,8 +122,9 @@ impl Config {
             let name = section.required("name", "write the host's full name, as name = \"mail.example.org\"");
             let data = section.path("data").unwrap_or_else(|| PathBuf::from("/var/lib/sceau"));
             let admin_socket = section.path("admin_socket").unwrap_or_else(|| data.join("admin.sock"));
+            let postmaster = section.parsed("postmaster", "write an address of one of our accounts");
             let stop_within = Duration::from_secs(section.whole("stop_seconds", 0..=3_600, 30));
-            name.map(|name| (name, data, admin_socket, stop_within))
+            name.map(|name| (name, data, postmaster, admin_socket, stop_within))
         });
         let log = root.section("log", |section| LogConfig {
             format: section.choice("format", &[("text", LogFormat::Text), ("json", LogFormat::Json)], LogFormat::Text),
@@ -133,7 +137,7 @@ impl Config {
             let cores = std::thread::available_parallelism().map_or(1, usize::from);
             Passwords {
                 hashes_at_once: whole(section, "hashes_at_once", 1..=1_024, cores),
-                remember: Duration::from_secs(section.whole("remember_seconds", 0..=3_600, 300)),
+                never_slowed: section.list("never_slowed", "write a network, as \"192.0.2.0/24\""),
             }
         });
         let mut names: Vec<String> = Vec::new();
@@ -147,12 +151,13 @@ impl Config {
         });
         let listeners = root.sections("listener", |section| ListenerConfig::read(section, &names));
         listener::check_together(root, &listeners);
-        let (name, data, admin_socket, stop_within) = server?;
+        let (name, data, postmaster, admin_socket, stop_within) = server?;
         let file = file.to_owned();
         Some(Config {
             file,
             name,
             data,
+            postmaster,
             admin_socket,
             stop_within,
             log,

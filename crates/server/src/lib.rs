@@ -9,9 +9,19 @@
 )]
 
 pub mod access;
+pub mod admin;
+pub mod assembly;
+pub mod authenticator;
+pub mod cli;
 pub mod config;
+pub mod data_folder;
+pub mod demo;
 pub mod development_certificates;
+mod doors;
+pub mod lifecycle;
+mod machine;
 pub mod sessions;
+mod smtp_answers;
 pub mod smtp_driver;
 pub mod telemetry;
 pub mod transfer;

@@ -2,5 +2,5 @@
 
 fn main() -> std::process::ExitCode {
     net::tls::install_crypto_provider();
-    std::process::ExitCode::SUCCESS
+    server::cli::run()
 }

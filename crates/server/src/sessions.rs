@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use auth::{AccountId, Identity};
 use ipnet::IpNet;
 use tokio::sync::watch;
@@ -23,6 +24,17 @@ pub enum Protocol {
     Submission,
     /// IMAP.
     Imap,
+}
+
+impl Protocol {
+    /// Its word in logs, metrics and lists.
+    pub fn word(self) -> &'static str {
+        match self {
+            Protocol::Relay => "relay",
+            Protocol::Submission => "submission",
+            Protocol::Imap => "imap",
+        }
+    }
 }
 
 /// How many sessions there may be.
@@ -94,7 +106,7 @@ pub struct Listed {
 }
 
 struct Shared {
-    limits: SessionLimits,
+    limits: ArcSwap<SessionLimits>,
     next: AtomicU64,
     open: Mutex<Open>,
 }
@@ -118,7 +130,18 @@ struct Entry {
 impl Sessions {
     /// None open yet.
     pub fn new(limits: SessionLimits) -> Sessions {
-        Sessions { shared: Arc::new(Shared { limits, next: AtomicU64::new(1), open: Mutex::default() }) }
+        Sessions {
+            shared: Arc::new(Shared {
+                limits: ArcSwap::from_pointee(limits),
+                next: AtomicU64::new(1),
+                open: Mutex::default(),
+            }),
+        }
+    }
+
+    /// Changes the limits; sessions that are open stay.
+    pub fn set_limits(&self, limits: SessionLimits) {
+        self.shared.limits.store(Arc::new(limits));
     }
 
     /// Lets a session in.
@@ -127,12 +150,13 @@ impl Sessions {
     /// [`TooMany::Sessions`], [`TooMany::FromAddress`].
     pub fn open(&self, protocol: Protocol, peer: IpAddr) -> Result<Session, TooMany> {
         let peer = peer.to_canonical();
+        let limits = self.shared.limits.load();
         let mut open = self.shared.lock();
-        if open.sessions.len() >= self.shared.limits.total_max || open.stopping {
+        if open.sessions.len() >= limits.total_max || open.stopping {
             return Err(TooMany::Sessions);
         }
         let from_address = open.by_address.entry(peer).or_default();
-        if *from_address >= self.shared.limits.per_address(peer) {
+        if *from_address >= limits.per_address(peer) {
             return Err(TooMany::FromAddress);
         }
         *from_address += 1;
@@ -216,7 +240,7 @@ impl Session {
     pub fn signed_in(&self, identity: &Identity) -> Result<(), TooMany> {
         let mut open = self.shared.lock();
         let of_account = open.by_account.entry(identity.acting_for).or_default();
-        if *of_account >= self.shared.limits.per_account_max {
+        if *of_account >= self.shared.limits.load().per_account_max {
             return Err(TooMany::OfAccount);
         }
         *of_account += 1;

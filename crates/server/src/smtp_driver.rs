@@ -35,7 +35,7 @@ const LINGER_OCTETS_MAX: u64 = 256 * 1_024;
 /// Who answers a session's questions and takes its bodies.
 pub trait Answers: Send {
     /// Answers one question. [`Question::Body`] opens the stage, [`Question::Accept`] uses it up.
-    fn answer(&mut self, question: Question) -> impl Future<Output = Answer> + Send;
+    fn answer(&mut self, session: &Session, question: Question) -> impl Future<Output = Answer> + Send;
 
     /// Appends to the open stage.
     ///
@@ -95,7 +95,7 @@ where
                     if matches!(question, Question::Sasl(_) | Question::Accept(_)) {
                         send(&mut connection, &mut outgoing).await?;
                     }
-                    let answer = answers.answer(question).await;
+                    let answer = answers.answer(session, question).await;
                     machine.handle(Input::Answered(answer), Instant::now());
                 }
                 Action::Spool(chunk) => {

@@ -5,5 +5,5 @@ mod logs;
 mod metrics;
 
 pub use http::{Health, serve_http};
-pub use logs::start_logs;
-pub use metrics::{Metrics, SessionLabels};
+pub use logs::{set_log_filter, start_logs, start_logs_in_file};
+pub use metrics::{Metrics, OutcomeLabels, ReasonLabels, SessionLabels};

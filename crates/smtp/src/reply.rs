@@ -109,6 +109,9 @@ pub(crate) const CANNOT_VERIFY: Reply = Reply::fixed(252, (2, 1, 5), "not told; 
 pub(crate) const HELP: Reply =
     Reply::fixed(214, (2, 0, 0), "EHLO HELO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP STARTTLS AUTH QUIT");
 
+/// Instead of a greeting (RFC 5321 §3.1): no session begins.
+pub const TOO_MANY_SESSIONS: Reply = Reply::fixed(421, (4, 3, 2), "too many sessions, come back later");
+
 // Ends of sessions.
 pub(crate) const IDLE: Reply = Reply::fixed(421, (4, 4, 2), "idle too long");
 pub(crate) const STOPPING: Reply = Reply::fixed(421, (4, 3, 2), "the server stops, come back soon");

@@ -1,18 +1,60 @@
 //! Logs: one event per decision, with session, account and message ids; never content, secrets or addresses.
 
+use std::fs::File;
 use std::io::IsTerminal;
+use std::path::Path;
+use std::sync::{Mutex, OnceLock};
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
 
 use crate::config::{LogConfig, LogFormat};
 
+/// Overrides the configured levels, for one run: `SCEAU_LOG=debug`.
+pub const FILTER_VARIABLE: &str = "SCEAU_LOG";
+
+static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
+
 /// Starts logging to standard error. A second call in one process changes nothing.
 pub fn start_logs(config: &LogConfig) {
-    let filter = EnvFilter::try_new(&config.filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let _already_started = match config.format {
-        LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).finish().try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).finish().try_init(),
+    start(config, std::io::stderr, std::io::stderr().is_terminal());
+}
+
+/// Starts logging at the end of a file.
+///
+/// # Errors
+/// When it cannot be opened.
+pub fn start_logs_in_file(config: &LogConfig, file: &Path) -> std::io::Result<()> {
+    let file = File::options().create(true).append(true).open(file)?;
+    start(config, Mutex::new(file), false);
+    Ok(())
+}
+
+fn start<W>(config: &LogConfig, writer: W, colours: bool)
+where
+    W: for<'w> fmt::MakeWriter<'w> + Send + Sync + 'static,
+{
+    let (filter, handle) = reload::Layer::new(filter(&config.filter));
+    let lines = fmt::layer().with_writer(writer);
+    let lines = match config.format {
+        LogFormat::Text => lines.with_ansi(colours).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).boxed(),
     };
+    if tracing_subscriber::registry().with(filter).with(lines).try_init().is_ok() {
+        let _ = FILTER.set(handle);
+    }
+}
+
+/// Changes the levels while the server runs.
+pub fn set_log_filter(text: &str) {
+    if let Some(handle) = FILTER.get() {
+        let _ = handle.reload(filter(text));
+    }
+}
+
+fn filter(configured: &str) -> EnvFilter {
+    let chosen = std::env::var(FILTER_VARIABLE).ok();
+    let text = chosen.as_deref().filter(|text| !text.is_empty()).unwrap_or(configured);
+    EnvFilter::try_new(text).unwrap_or_else(|_| EnvFilter::new("info"))
 }

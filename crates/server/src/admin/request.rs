@@ -1,0 +1,179 @@
+//! The vocabulary of the admin socket: one JSON object per line each way.
+
+use serde::{Deserialize, Serialize};
+
+/// What may be asked. The reply is an object with `done` (whatever the request gives) or `failed` (a sentence).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Request {
+    /// Adds a structure. Gives a [`StructureView`].
+    StructureAdd {
+        /// As people read it.
+        name: String,
+    },
+    /// Gives the [`StructureView`]s.
+    StructureList,
+    /// Adds a domain to a structure. Gives a [`DomainView`].
+    DomainAdd {
+        /// The structure's number or name.
+        structure: String,
+        /// The domain.
+        domain: String,
+    },
+    /// Names who reads `postmaster@` of a domain.
+    DomainPostmaster {
+        /// The domain.
+        domain: String,
+        /// An address of the account.
+        account: String,
+    },
+    /// Gives the [`DomainView`]s.
+    DomainList,
+    /// Adds an account. Gives a [`Request::AccountPassword`] reply.
+    AccountAdd {
+        /// Its address; the domain must be there.
+        address: String,
+        /// The person's name.
+        name: String,
+        /// `fr` or `en`.
+        language: String,
+        /// Octets it may hold; zero for no limit.
+        quota_octets: u64,
+        /// Its password; one is generated when missing.
+        password: Option<String>,
+    },
+    /// Gives the [`AccountView`]s.
+    AccountList,
+    /// Gives an [`AccountView`].
+    AccountShow {
+        /// An address of the account.
+        account: String,
+    },
+    /// Gives an account another address.
+    AccountAddress {
+        /// An address of the account.
+        account: String,
+        /// The new one.
+        address: String,
+    },
+    /// Sets the password. Gives `{"account": …, "password": …}`, the password only when it was generated.
+    AccountPassword {
+        /// An address of the account.
+        account: String,
+        /// The password; one is generated when missing.
+        password: Option<String>,
+    },
+    /// Ends an account's sessions and lets it sign in no more.
+    AccountDisable {
+        /// An address of the account.
+        account: String,
+    },
+    /// Undoes that.
+    AccountEnable {
+        /// An address of the account.
+        account: String,
+    },
+    /// Gives the [`SessionView`]s.
+    SessionList,
+    /// Ends one session, or all of an account.
+    SessionEnd {
+        /// The session's number.
+        session: Option<u64>,
+        /// An address of the account.
+        account: Option<String>,
+    },
+    /// Brings a message in; its octets follow the line. Gives `{"uid": …}`.
+    Append {
+        /// An address of the account.
+        account: String,
+        /// The mailbox's name; made when missing.
+        mailbox: String,
+        /// Flags and keywords.
+        flags: Vec<String>,
+        /// INTERNALDATE, seconds since 1970.
+        internal_date: Option<i64>,
+        /// Octets that follow.
+        octets: u64,
+    },
+    /// Checks the store. Gives lines, `{"progress": …}` and `{"fault": …}`, then the end.
+    Verify,
+    /// Copies the store, configuration and certificates into a folder of the server's machine.
+    Backup {
+        /// The folder.
+        destination: std::path::PathBuf,
+    },
+}
+
+/// Why a request was not done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Failed(pub String);
+
+/// A structure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StructureView {
+    /// Its number.
+    pub id: i64,
+    /// Its name.
+    pub name: String,
+}
+
+/// A domain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DomainView {
+    /// Its name.
+    pub domain: String,
+    /// The structure's number.
+    pub structure: i64,
+    /// The number of the account that reads `postmaster@`.
+    pub postmaster: Option<i64>,
+}
+
+/// An account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountView {
+    /// Its number: what logs carry.
+    pub id: i64,
+    /// Its addresses, the first one first.
+    pub addresses: Vec<String>,
+    /// The person's name.
+    pub name: String,
+    /// The structure's number.
+    pub structure: i64,
+    /// `fr` or `en`.
+    pub language: String,
+    /// `active` or `disabled`.
+    pub state: String,
+    /// Octets its messages take.
+    pub used_octets: u64,
+    /// Octets they may take; zero for no limit.
+    pub quota_octets: u64,
+    /// Messages in its mailboxes.
+    pub messages: u64,
+    /// Seconds since 1970.
+    pub created: i64,
+}
+
+/// A session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionView {
+    /// Its number.
+    pub id: u64,
+    /// `relay`, `submission`, `imap`.
+    pub protocol: String,
+    /// Where it comes from.
+    pub peer: String,
+    /// The number of who signed in.
+    pub person: Option<i64>,
+    /// The number of the box acted for.
+    pub acting_for: Option<i64>,
+    /// How long it has been open.
+    pub age_seconds: u64,
+}
+
+impl Failed {
+    /// From anything that says what happened.
+    pub fn because(error: impl std::fmt::Display) -> Failed {
+        Failed(error.to_string())
+    }
+}

@@ -1,0 +1,214 @@
+//! What all sessions share, put together from a configuration.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use delivery::Delivery;
+use net::tls::TlsServer;
+use net::{Randomness, SystemRandomness};
+use store::{AccountId, Store, StoreError};
+
+use crate::access;
+use crate::authenticator::Authenticator;
+use crate::config::{Config, ListenerConfig, Role, Tls};
+use crate::machine::Machine;
+use crate::sessions::{Protocol, SessionLimits, Sessions};
+use crate::telemetry::Metrics;
+
+/// What all sessions share.
+pub struct Assembly {
+    /// As it was when the server started; what SIGHUP changed since is in the parts.
+    pub config: Config,
+    /// Where everything is kept.
+    pub store: Store,
+    /// The way in.
+    pub delivery: Delivery,
+    /// Who may sign in.
+    pub authenticator: Arc<Authenticator>,
+    /// The open sessions.
+    pub sessions: Sessions,
+    /// What is counted.
+    pub metrics: Metrics,
+}
+
+/// What the sessions of one listener share.
+pub struct Door {
+    /// Its configuration.
+    pub config: ListenerConfig,
+    /// Its certificates.
+    pub tls: Option<Arc<TlsServer>>,
+    /// What it speaks.
+    pub speech: Speech,
+}
+
+/// What a listener speaks, and as what.
+pub enum Speech {
+    /// SMTP.
+    Smtp(Arc<smtp::server::SessionConfig>),
+    /// IMAP.
+    Imap(Arc<access::Context>),
+}
+
+impl Assembly {
+    /// Opens the store and what stands around it. The data folder is taken already.
+    ///
+    /// # Errors
+    /// When the store cannot be opened.
+    pub async fn open(config: Config) -> anyhow::Result<Arc<Assembly>> {
+        let store = open_store(&config).await?;
+        let metrics = Metrics::default();
+        let postmaster = postmaster(&config, &store).await?;
+        let delivery = delivery(&config, &store, postmaster);
+        let authenticator = Authenticator::open(store.clone(), &config.passwords, &config.data, metrics.clone())
+            .with_context(|| format!("opening {}", config.data.display()))?;
+        let sessions = Sessions::new(session_limits(&config));
+        let authenticator = Arc::new(authenticator);
+        Ok(Arc::new(Assembly { config, store, delivery, authenticator, sessions, metrics }))
+    }
+
+    /// Puts a listener's share together.
+    ///
+    /// # Errors
+    /// When a certificate cannot be served.
+    pub fn door(self: &Arc<Assembly>, listener: &ListenerConfig) -> anyhow::Result<Arc<Door>> {
+        let tls = match listener.tls {
+            Tls::None => None,
+            Tls::StartTls | Tls::Implicit => {
+                let certificates = self.config.certificates_of(listener);
+                let server = TlsServer::open(certificates).with_context(|| format!("listener {}", listener.name))?;
+                Some(Arc::new(server))
+            }
+        };
+        let speech = match listener.role {
+            Role::Relay | Role::Submission => Speech::Smtp(Arc::new(self.smtp(listener))),
+            Role::Imap => Speech::Imap(Arc::new(self.imap())),
+        };
+        Ok(Arc::new(Door { config: listener.clone(), tls, speech }))
+    }
+
+    fn smtp(&self, listener: &ListenerConfig) -> smtp::server::SessionConfig {
+        smtp::server::SessionConfig {
+            role: match listener.role {
+                Role::Submission => smtp::server::Role::Submission,
+                Role::Relay | Role::Imap => smtp::server::Role::Relay,
+            },
+            host_name: self.config.name.clone(),
+            tls: match listener.tls {
+                Tls::Implicit => smtp::server::Tls::Implicit,
+                Tls::StartTls => smtp::server::Tls::StartTls,
+                Tls::None => smtp::server::Tls::Never,
+            },
+            octets_max: self.config.limits.wire_octets(),
+            recipients_max: listener.recipients_max,
+            mechanisms: MECHANISMS.to_vec(),
+            nonce,
+            dsn: smtp::server::Dsn::Refused,
+        }
+    }
+
+    fn imap(self: &Arc<Assembly>) -> access::Context {
+        let config = imap::server::Config {
+            host_name: self.config.name.to_string(),
+            append_octets_max: self.config.limits.wire_octets(),
+            sign_in_time: SIGN_IN_TIME,
+            idle_time: IDLE_TIME,
+            failures_max: FAILURES_MAX,
+            random: Box::new(|octets| SystemRandomness.fill(octets)),
+        };
+        access::Context {
+            store: self.store.clone(),
+            delivery: self.delivery.clone(),
+            imap: Arc::new(config),
+            host: self.clone(),
+        }
+    }
+}
+
+impl access::Host for Assembly {
+    fn authenticate<'a>(
+        &'a self,
+        session: &'a crate::sessions::Session,
+        question: auth::sasl::Question,
+    ) -> access::Authenticating<'a> {
+        Box::pin(self.authenticator.answer(session.peer(), question))
+    }
+
+    fn executed(&self, command: &'static str, outcome: &'static str, took: std::time::Duration) {
+        self.metrics.imap_command(command, outcome, took);
+    }
+}
+
+impl ListenerConfig {
+    /// What its sessions are called.
+    pub fn protocol(&self) -> Protocol {
+        match self.role {
+            Role::Relay => Protocol::Relay,
+            Role::Submission => Protocol::Submission,
+            Role::Imap => Protocol::Imap,
+        }
+    }
+}
+
+/// Opens the store of a configuration, off the network threads: recovery may take a while.
+///
+/// # Errors
+/// The store's.
+pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
+    let folder = config.data.join("store");
+    let mut settings = store::Config::in_folder(&folder);
+    settings.reserve_octets = config.limits.reserve_octets;
+    let opened = tokio::task::spawn_blocking(move || Store::open(&settings)).await?;
+    opened.with_context(|| format!("opening the store in {}", folder.display()))
+}
+
+/// The way into a store.
+pub fn delivery(config: &Config, store: &Store, postmaster: Option<AccountId>) -> Delivery {
+    let settings = delivery::Config { host: config.name.clone(), octets_max: config.limits.wire_octets(), postmaster };
+    Delivery::new(store.clone(), settings, Machine)
+}
+
+/// How many sessions a configuration allows.
+pub fn session_limits(config: &Config) -> SessionLimits {
+    SessionLimits {
+        total_max: config.limits.sessions,
+        per_address_max: config.limits.sessions_per_address,
+        per_account_max: config.limits.sessions_per_account,
+        networks: config.limits.networks.clone(),
+    }
+}
+
+/// The account of the configured postmaster. A server without one still serves: domains may name their own.
+async fn postmaster(config: &Config, store: &Store) -> anyhow::Result<Option<AccountId>> {
+    let Some(address) = config.postmaster.clone() else {
+        return Ok(None);
+    };
+    let holder = store.read(move |snapshot| store::address::find(snapshot, &address)).await;
+    let holder = holder.map_err(|error: StoreError| anyhow::anyhow!("looking up the postmaster: {error}"))?;
+    if holder.is_none() {
+        tracing::warn!("the configured postmaster is nobody's address yet: mail to <Postmaster> is refused");
+    }
+    Ok(holder.map(|holder| holder.account))
+}
+
+/// Strongest first: clients take the first they know.
+const MECHANISMS: [auth::sasl::Mechanism; 4] = [
+    auth::sasl::Mechanism::ScramSha256Plus,
+    auth::sasl::Mechanism::ScramSha256,
+    auth::sasl::Mechanism::Plain,
+    auth::sasl::Mechanism::Login,
+];
+
+/// Time from the first octet of an IMAP session to its sign-in.
+const SIGN_IN_TIME: std::time::Duration = std::time::Duration::from_secs(120);
+
+/// Time an IMAP session may be silent: at least 30 minutes (RFC 9051 §5.4), and a little for slow clocks.
+const IDLE_TIME: std::time::Duration = std::time::Duration::from_secs(31 * 60);
+
+/// Failed sign-ins before an IMAP session is ended.
+const FAILURES_MAX: u32 = 3;
+
+fn nonce() -> [u8; auth::sasl::NONCE_OCTETS] {
+    let mut octets = [0; auth::sasl::NONCE_OCTETS];
+    SystemRandomness.fill(&mut octets);
+    octets
+}

@@ -1,0 +1,88 @@
+//! What the demo tells: `demo.env` for programs, a table of settings for people.
+
+use std::path::Path;
+
+use comfy_table::{Table, presets};
+
+use super::Place;
+use super::people::{FIRST_DOMAIN, People};
+
+/// Characters that a shell would read otherwise; `demo.env` holds none.
+const FORBIDDEN: [char; 7] = [' ', '"', '\'', '\\', '$', '#', '\n'];
+
+/// Paths end up in `demo.env`.
+pub fn check_path(folder: &Path) -> anyhow::Result<()> {
+    let text = folder.to_str().unwrap_or("\n");
+    anyhow::ensure!(
+        !text.contains(FORBIDDEN),
+        "{}: choose a folder without spaces, quotes, backslashes, $ and # in its path",
+        folder.display()
+    );
+    Ok(())
+}
+
+/// Writes `demo.env`, renamed into place: who sees it may connect.
+pub(super) fn write(place: &Place, people: &People) -> anyhow::Result<()> {
+    let ports = place.ports;
+    let lines: Vec<(&str, String)> = vec![
+        ("HOST", "127.0.0.1".to_owned()),
+        ("SMTP_PORT", ports.smtp.to_string()),
+        ("SUBMISSION_PORT", ports.submission.to_string()),
+        ("SUBMISSIONS_PORT", ports.submissions.to_string()),
+        ("IMAP_PORT", ports.imap.to_string()),
+        ("IMAPS_PORT", ports.imaps.to_string()),
+        ("ADMIN_PORT", ports.admin.to_string()),
+        ("CA_FILE", place.certificates.authority.display().to_string()),
+        ("USER1", people.user1.address.clone()),
+        ("PASSWORD1", people.user1.password.clone()),
+        ("USER2", people.user2.address.clone()),
+        ("PASSWORD2", people.user2.password.clone()),
+        ("USER3", people.user3.address.clone()),
+        ("PASSWORD3", people.user3.password.clone()),
+        ("MSS1", people.user1.address.clone()),
+        ("MSS2", people.user2.address.clone()),
+        ("LOAD_DOMAIN", FIRST_DOMAIN.to_owned()),
+        ("LOAD_PASSWORD", people.load_password.clone()),
+        ("PID", std::process::id().to_string()),
+        ("DATA_DIR", place.data.display().to_string()),
+        ("CONFIG", place.config.display().to_string()),
+    ];
+    let text: String = lines.iter().map(|(key, value)| format!("{key}={value}\n")).collect();
+    super::write_whole(&place.folder.join("demo.env"), &text, 0o600)
+}
+
+/// What to type into Thunderbird or Outlook.
+pub(super) fn settings_table(place: &Place, people: &People) -> String {
+    let ports = place.ports;
+    let mut accounts = Table::new();
+    accounts.load_style(presets::UTF8_FULL_CONDENSED).set_header(["name", "address and user name", "password"]);
+    for person in [&people.user1, &people.user2, &people.user3] {
+        accounts.add_row([&person.name, &person.address, &person.password]);
+    }
+    let mut servers = Table::new();
+    servers.load_style(presets::UTF8_FULL_CONDENSED).set_header([
+        "server",
+        "host",
+        "port",
+        "security",
+        "authentication",
+    ]);
+    for (name, port, security) in [
+        ("incoming, IMAP", ports.imaps, "SSL/TLS"),
+        ("outgoing, SMTP", ports.submissions, "SSL/TLS"),
+        ("or incoming, IMAP", ports.imap, "STARTTLS"),
+        ("or outgoing, SMTP", ports.submission, "STARTTLS"),
+    ] {
+        servers.add_row([name, "localhost", &port.to_string(), security, "normal password"]);
+    }
+    format!(
+        "Settings for Thunderbird, Outlook and others, on this machine:\n{accounts}\n{servers}\n\
+         Trust this authority first: {authority}\n\
+         Mail from other hosts: localhost:{smtp}. Metrics and health: http://localhost:{admin}/metrics\n\
+         All this for programs: {environment}",
+        authority = place.certificates.authority.display(),
+        smtp = ports.smtp,
+        admin = ports.admin,
+        environment = place.folder.join("demo.env").display(),
+    )
+}

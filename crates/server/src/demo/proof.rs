@@ -1,0 +1,118 @@
+//! The proof: a message with an attachment goes in by submission, is announced by IDLE, and comes back octet for octet.
+
+use std::time::Instant;
+
+use anyhow::{Context, bail, ensure};
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use net::{Clock, Randomness, SystemClock, SystemRandomness};
+
+use super::Place;
+use super::client::{Wire, quoted};
+use super::people::{People, Person};
+
+/// Octets of the attachment before base64.
+const ATTACHMENT_OCTETS: usize = 100_000;
+
+/// Runs the proof and tells on the terminal.
+pub(super) async fn run(place: &Place, people: &People) -> anyhow::Result<()> {
+    let (sender, reader) = (&people.user1, &people.user2);
+    let authority = &place.certificates.authority;
+
+    let mut mailbox = Wire::connect(place.ports.imaps, authority).await.context("connecting to IMAP")?;
+    ensure!(mailbox.line().await?.starts_with("* OK"), "no IMAP greeting");
+    mailbox.imap(&format!("LOGIN {} {}", quoted(&reader.address), quoted(&reader.password))).await.context("LOGIN")?;
+    mailbox.imap("SELECT INBOX").await.context("SELECT")?;
+    let idle = mailbox.imap_begin("IDLE").await?;
+    ensure!(mailbox.line().await?.starts_with('+'), "IDLE was not taken");
+    println!("  {} signed in to IMAP ({}) and waits by IDLE", reader.address, mailbox.protection());
+
+    let message = message(sender, reader);
+    let mut submission = Wire::connect(place.ports.submissions, authority).await.context("connecting to submission")?;
+    submission.reply("220").await?;
+    submission.command("EHLO localhost", "250").await?;
+    submission.smtp_sign_in(&sender.address, &sender.password).await.context("AUTH")?;
+    submission.command(&format!("MAIL FROM:<{}>", sender.address), "250").await?;
+    submission.command(&format!("RCPT TO:<{}>", reader.address), "250").await?;
+    submission.command("DATA", "354").await?;
+    let verdict = submission.body(&message).await.context("the end of data")?;
+    let accepted = Instant::now();
+    println!("  {} sent {} octets by submission, an attachment among them: {verdict}", sender.address, message.len());
+
+    let number = loop {
+        let line = mailbox.line().await.context("waiting by IDLE")?;
+        if let Some(number) = line.strip_prefix("* ").and_then(|line| line.strip_suffix(" EXISTS")) {
+            break number.to_owned();
+        }
+    };
+    let waited = accepted.elapsed().as_secs_f64() * 1_000.0;
+    println!("  IDLE announced it {waited:.1} ms after the 250: * {number} EXISTS");
+    mailbox.idle_done(&idle).await?;
+    submission.command("QUIT", "221").await?;
+
+    let fetched = mailbox.imap_literal(&format!("FETCH {number} (BODY.PEEK[])")).await.context("FETCH")?;
+    compare(&message, &fetched)?;
+    let hash: String = digest(&SHA256, &message).as_ref().iter().take(8).map(|octet| format!("{octet:02x}")).collect();
+    println!("  read back: {} octets, identical octet for octet (SHA-256 {hash}…)", message.len());
+    mailbox.imap("LOGOUT").await?;
+    println!("  THE PROOF HOLDS");
+    Ok(())
+}
+
+/// What comes back is what went in, under the trace fields of final delivery (RFC 5321 §4.4).
+fn compare(sent: &[u8], fetched: &[u8]) -> anyhow::Result<()> {
+    let Some(trace) = fetched.strip_suffix(sent) else {
+        bail!("what came back is not what was sent: {} octets for {}", fetched.len(), sent.len());
+    };
+    let trace = std::str::from_utf8(trace).context("the trace fields are no text")?;
+    let is_trace =
+        |line: &str| line.starts_with([' ', '\t']) || line.starts_with("Return-Path:") || line.starts_with("Received:");
+    ensure!(trace.lines().all(is_trace), "other fields than Return-Path and Received were added:\n{trace}");
+    Ok(())
+}
+
+/// A message with all fields that submission would add, so that nothing has to be.
+fn message(sender: &Person, reader: &Person) -> Vec<u8> {
+    let mut random = vec![0; ATTACHMENT_OCTETS];
+    SystemRandomness.fill(&mut random);
+    let attachment: String = BASE64
+        .encode(&random)
+        .as_bytes()
+        .chunks(76)
+        .map(|line| format!("{}\r\n", String::from_utf8_lossy(line)))
+        .collect();
+    let name: String = random.iter().take(12).map(|octet| format!("{octet:02x}")).collect();
+    let now = jiff::Timestamp::from_second(i64::try_from(SystemClock.since_epoch().as_secs()).unwrap_or(0));
+    let date = now.unwrap_or_default().strftime("%a, %d %b %Y %H:%M:%S +0000").to_string();
+    format!(
+        "Date: {date}\r\n\
+         From: {sender_name} <{sender}>\r\n\
+         To: {reader_name} <{reader}>\r\n\
+         Subject: =?utf-8?Q?D=C3=A9monstration_de_Sceau?=\r\n\
+         Message-ID: <{name}@localhost>\r\n\
+         MIME-Version: 1.0\r\n\
+         Content-Type: multipart/mixed; boundary=\"{name}\"\r\n\
+         \r\n\
+         --{name}\r\n\
+         Content-Type: text/plain; charset=utf-8\r\n\
+         Content-Transfer-Encoding: 8bit\r\n\
+         \r\n\
+         Bonjour, ceci est un message de démonstration.\r\n\
+         .\r\n\
+         La ligne d'avant ne contient qu'un point.\r\n\
+         \r\n\
+         --{name}\r\n\
+         Content-Type: application/octet-stream; name=\"piece-jointe.bin\"\r\n\
+         Content-Disposition: attachment; filename=\"piece-jointe.bin\"\r\n\
+         Content-Transfer-Encoding: base64\r\n\
+         \r\n\
+         {attachment}\
+         --{name}--\r\n",
+        sender_name = sender.name,
+        sender = sender.address,
+        reader_name = reader.name,
+        reader = reader.address,
+    )
+    .into_bytes()
+}

@@ -1,0 +1,157 @@
+//! Answers an SMTP session's questions: sign-ins from the authenticator, everything else from delivery.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use auth::{Identity, sasl};
+use delivery::{Delivery, Door, Incoming, Origin, TlsNames};
+use mail::{Refusal, trace};
+use net::tls::Peer;
+use smtp::server::{Answer, Greeting, Question, Transaction};
+
+use crate::authenticator::Authenticator;
+use crate::sessions::{Protocol, Session};
+use crate::smtp_driver::Answers;
+use crate::telemetry::{Metrics, OutcomeLabels};
+
+/// The answers of one session.
+pub struct SmtpAnswers {
+    delivery: Delivery,
+    authenticator: Arc<Authenticator>,
+    metrics: Metrics,
+    tls: Option<TlsNames>,
+    identity: Option<Identity>,
+    declared_octets: Option<u64>,
+    incoming: Option<Box<Incoming>>,
+}
+
+impl SmtpAnswers {
+    /// For a session in which nobody has signed in yet.
+    pub fn new(delivery: Delivery, authenticator: Arc<Authenticator>, metrics: Metrics) -> SmtpAnswers {
+        SmtpAnswers {
+            delivery,
+            authenticator,
+            metrics,
+            tls: None,
+            identity: None,
+            declared_octets: None,
+            incoming: None,
+        }
+    }
+
+    async fn sign_in(&mut self, session: &Session, question: sasl::Question) -> sasl::Answer {
+        let answer = self.authenticator.answer(session.peer(), question).await;
+        match &answer {
+            sasl::Answer::Accepted(identity) => {
+                if let Err(reason) = session.signed_in(identity) {
+                    tracing::info!(session = session.id().0, account = identity.person.0, %reason, "sign-in turned away");
+                    return sasl::Answer::Refused(sasl::Failure::Unavailable);
+                }
+                tracing::info!(session = session.id().0, account = identity.person.0, "signed in");
+                self.identity = Some(identity.clone());
+            }
+            sasl::Answer::Refused(failure) => {
+                // The address is that of an unknown person: the one place where the log needs it (bar.md S16).
+                tracing::info!(session = session.id().0, peer = %session.peer(), ?failure, "sign-in refused");
+            }
+            sasl::Answer::Scram(_) => {}
+        }
+        answer
+    }
+
+    fn door(&self, session: &Session) -> Result<Door, Refusal> {
+        match (session.protocol(), &self.identity) {
+            (Protocol::Submission, Some(identity)) => Ok(Door::Submission(identity.clone())),
+            (Protocol::Relay, _) => Ok(Door::Relay),
+            // The session asks for a sign-in before it takes MAIL; without one nothing may come in by this door.
+            (Protocol::Submission | Protocol::Imap, _) => Err(Refusal::StoreTrouble),
+        }
+    }
+
+    async fn begin(&mut self, session: &Session) -> Result<(), Refusal> {
+        let door = self.door(session)?;
+        self.incoming = Some(Box::new(self.delivery.begin(door).await?));
+        Ok(())
+    }
+
+    async fn accept(&mut self, session: &Session, transaction: &Transaction) -> Result<String, Refusal> {
+        let incoming = self.incoming.take().ok_or(Refusal::StoreTrouble)?;
+        let protocol = trace::Protocol {
+            extended: transaction.protocol.greeting == Greeting::Ehlo,
+            tls: transaction.protocol.tls,
+            authenticated: transaction.protocol.authenticated,
+            smtputf8: transaction.protocol.smtputf8,
+        };
+        let origin = Origin {
+            client_name: transaction.client.as_str().to_owned(),
+            client_address: session.peer(),
+            tls: self.tls.clone(),
+            protocol,
+        };
+        let began = Instant::now();
+        let accepted = incoming.accept(&transaction.envelope, &origin).await;
+        self.metrics.commit_seconds.observe(began.elapsed().as_secs_f64());
+        let outcome = accepted.as_ref().map_or_else(Refusal::rule, |_| "accepted");
+        self.metrics.messages.get_or_create(&OutcomeLabels { outcome }).inc();
+        let message = accepted?.message;
+        // The log keeps what Received does not say (RFC 6409 §8 lets a submission server hide it): where it came from.
+        tracing::info!(
+            session = session.id().0,
+            message,
+            peer = %session.peer(),
+            octets = transaction.octets,
+            recipients = transaction.envelope.recipients.len(),
+            "message accepted"
+        );
+        Ok(message)
+    }
+}
+
+impl Answers for SmtpAnswers {
+    async fn answer(&mut self, session: &Session, question: Question) -> Answer {
+        let refused = |session: &Session, refusal: Refusal| {
+            tracing::info!(session = session.id().0, rule = refusal.rule(), "refused");
+            Answer::Refused(refusal)
+        };
+        match question {
+            Question::Sasl(question) => Answer::Sasl(self.sign_in(session, question).await),
+            Question::Sender { reverse_path, declared_octets } => {
+                self.declared_octets = declared_octets;
+                match &self.identity {
+                    Some(identity) => match self.delivery.sender(identity.acting_for, &reverse_path).await {
+                        Ok(()) => Answer::SenderAccepted,
+                        Err(refusal) => refused(session, refusal),
+                    },
+                    None => Answer::SenderAccepted,
+                }
+            }
+            Question::Recipient(path) => match self.delivery.recipient(&path, self.declared_octets).await {
+                Ok(_) => Answer::RecipientAccepted,
+                Err(refusal) => refused(session, refusal),
+            },
+            Question::Body => match self.begin(session).await {
+                Ok(()) => Answer::BodyReady,
+                Err(refusal) => refused(session, refusal),
+            },
+            Question::Accept(transaction) => match self.accept(session, &transaction).await {
+                Ok(message) => Answer::Accepted { message },
+                Err(refusal) => refused(session, refusal),
+            },
+        }
+    }
+
+    async fn spool(&mut self, chunk: Vec<u8>) -> Result<(), Refusal> {
+        match &mut self.incoming {
+            Some(incoming) => incoming.write(&chunk).await,
+            None => Err(Refusal::StoreTrouble),
+        }
+    }
+
+    fn discard(&mut self) {
+        self.incoming = None;
+    }
+
+    fn tls_established(&mut self, peer: &Peer) {
+        self.tls = Some(TlsNames { version: peer.version.to_owned(), cipher: peer.cipher.clone() });
+    }
+}
