@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use directory::AccountState;
 use mail::{Address, ForwardPath, Refusal, ReversePath};
 use policy::quota::{self, Usage};
 use policy::{Holder, RecipientFacts};
@@ -144,12 +143,8 @@ fn find(
 fn receiver(snapshot: &mut dyn Snapshot, account: AccountId) -> Result<Option<Receiver>, StoreError> {
     let Some(row) = store::account::find(snapshot, account)? else { return Ok(None) };
     let inbox = mailbox::by_name(snapshot, account, &MailboxName::inbox())?.ok_or(StoreError::NoSuchMailbox)?;
-    let state = match row.state {
-        store::account::State::Active => AccountState::Active,
-        store::account::State::Disabled => AccountState::Disabled,
-    };
     Ok(Some(Receiver {
-        holder: Holder { account, state },
+        holder: Holder { account, state: row.state },
         inbox: inbox.id,
         usage: Usage { used_octets: row.used_octets, quota_octets: row.quota_octets },
     }))

@@ -1,20 +1,12 @@
 //! Accounts: who owns mailboxes, with the counters every change to them takes its numbers from.
 
+pub use directory::AccountState as State;
 use mail::Language;
 
 use crate::engine::{query_all, query_row};
 use crate::event::{self, Kind};
 use crate::structure::next_number;
 use crate::{AccountId, Change, ModSeq, Row, Snapshot, StoreError, StructureId, Transaction, UnixMillis, Value};
-
-/// Whether an account is served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// It signs in and receives.
-    Active,
-    /// It neither signs in nor receives; what it has is kept.
-    Disabled,
-}
 
 /// One account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +67,7 @@ pub fn create(tx: &mut dyn Transaction, new: &NewAccount<'_>, now: UnixMillis) -
             new.structure.0.into(),
             new.name.into(),
             new.language.tag().into(),
-            State::Active.number().into(),
+            state_number(State::Active).into(),
             now.0.into(),
             Value::Integer(i64::try_from(new.quota_octets).unwrap_or(i64::MAX)),
             uidvalidity.into(),
@@ -118,7 +110,7 @@ pub fn set_state(
     now: UnixMillis,
 ) -> Result<(), StoreError> {
     let counters = advance(tx, account, Advance { events: 1, ..Advance::default() })?;
-    tx.execute("UPDATE account SET state = $2 WHERE id = $1", &[account.0.into(), state.number().into()])?;
+    tx.execute("UPDATE account SET state = $2 WHERE id = $1", &[account.0.into(), state_number(state).into()])?;
     let word = match state {
         State::Active => "active",
         State::Disabled => "disabled",
@@ -235,7 +227,7 @@ pub(crate) fn advance(tx: &mut dyn Transaction, account: AccountId, by: Advance)
                 first_message: row.integer(2)? - by.messages,
                 first_event: row.integer(3)? - by.events,
                 first_uidvalidity: row.integer(4)? - by.uidvalidities,
-                state: State::from_number(row.integer(5)?)?,
+                state: state_of(row.integer(5)?)?,
                 structure: StructureId(row.integer(6)?),
                 quota_octets: row.integer(7)?,
                 used_octets: row.integer(8)?,
@@ -245,20 +237,18 @@ pub(crate) fn advance(tx: &mut dyn Transaction, account: AccountId, by: Advance)
     .ok_or(StoreError::Unknown("account"))
 }
 
-impl State {
-    fn number(self) -> i64 {
-        match self {
-            State::Active => 0,
-            State::Disabled => 1,
-        }
+fn state_number(state: State) -> i64 {
+    match state {
+        State::Active => 0,
+        State::Disabled => 1,
     }
+}
 
-    fn from_number(number: i64) -> Result<State, StoreError> {
-        match number {
-            0 => Ok(State::Active),
-            1 => Ok(State::Disabled),
-            other => Err(StoreError::Damaged(format!("account state {other}"))),
-        }
+fn state_of(number: i64) -> Result<State, StoreError> {
+    match number {
+        0 => Ok(State::Active),
+        1 => Ok(State::Disabled),
+        other => Err(StoreError::Damaged(format!("account state {other}"))),
     }
 }
 
@@ -268,7 +258,7 @@ fn read(row: &dyn Row) -> Result<Account, StoreError> {
         structure: StructureId(row.integer(1)?),
         name: row.text(2)?.to_owned(),
         language: Language::from_tag(row.text(3)?).unwrap_or_default(),
-        state: State::from_number(row.integer(4)?)?,
+        state: state_of(row.integer(4)?)?,
         created: UnixMillis(row.integer(5)?),
         quota_octets: row.integer(6)?.unsigned_abs(),
         used_octets: row.integer(7)?.unsigned_abs(),

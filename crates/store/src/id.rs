@@ -4,10 +4,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 
 pub use auth::AccountId;
-
-/// A structure: a hospital, a practice; the wall between two of them is never crossed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StructureId(pub i64);
+pub use directory::StructureId;
 
 /// A mailbox of an account; printed, the MAILBOXID of RFC 8474. Never reused, kept across RENAME.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -98,12 +95,6 @@ impl fmt::Display for ModSeq {
 }
 
 impl fmt::Display for UidValidity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
-    }
-}
-
-impl fmt::Display for StructureId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)
     }

@@ -1,6 +1,8 @@
 //! `SCRAM-SHA-256` and `-PLUS` (RFC 5802, RFC 7677): messages and proofs; the order of steps is [`super::Exchange`]'s.
 //!
-//! User names are compared as typed: ASCII needs no SASLprep, and the directory folds what lies beyond it.
+//! A failure leaves by the protocol's own reply (535, NO): SASL carries data with success only (RFC 4422 §3.6), so no
+//! `server-error` is sent. User names and passwords are taken as typed: generated secrets are ASCII, on which SASLprep
+//! changes nothing, and the directory folds the logins.
 
 use aws_lc_rs::{constant_time, digest, hmac};
 use base64::{Engine, prelude::BASE64_STANDARD};
