@@ -20,7 +20,7 @@ use crate::reply::{self, Moment, Reply};
 
 /// One connection, from greeting to close.
 ///
-/// Memory: idle, this value and the client's name, under 1 KiB. Busy, at most the input that waits
+/// Memory: idle, this value, room for four actions and the client's name, under 2 KiB. Busy, at most the input that waits
 /// ([`crate::limits::BUFFERED_OCTETS_MAX`]), one spool chunk ([`crate::limits::SPOOL_OCTETS_MAX`]), replies
 /// ([`crate::limits::REPLIES_HIGH_WATER`] and one more), and about 400 octets for each recipient at their longest: less
 /// than 650 KiB with 1,000 recipients, less than 100 KiB with the usual few. Buffers are freed when they empty.
@@ -416,6 +416,10 @@ impl Session {
     }
 
     pub(super) fn ask(&mut self, question: Question) {
+        // Hashing and committing take time: what is known is not kept waiting for them.
+        if matches!(question, Question::Sasl(_) | Question::Accept(_)) {
+            self.flush();
+        }
         self.actions.push_back(Action::Ask(question));
     }
 
@@ -460,5 +464,16 @@ fn timeout(state: &State) -> Duration {
         State::Data(incoming) if incoming.body.octets == 0 => DATA_INITIATION_TIMEOUT,
         State::Data(_) | State::Chunk(..) | State::Swallowing(_) => DATA_BLOCK_TIMEOUT,
         _ => COMMAND_TIMEOUT,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_session_is_small() {
+        let actions = 4 * size_of::<Action>();
+        assert!(size_of::<Session>() + actions <= 1_536, "{} + {actions}", size_of::<Session>());
     }
 }
