@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use auth::password::cache::Ticket;
 use auth::password::{StoredCredential, VerifiedPasswords, scram, verify_any};
 use auth::sasl::{Answer, Failure, Question, ScramCredentials, Secret};
 use auth::throttle::{Admission, Source};
@@ -112,13 +113,15 @@ impl Authenticator {
         if let Err(failure) = self.admitted(&login, source).await {
             return Answer::Refused(failure);
         }
+        // Taken before the hash is read: a password that changes from here on is not remembered.
+        let ticket = self.verified().ticket();
         let Ok(known) = self.look_up(&login).await else {
             return Answer::Refused(Failure::Unavailable);
         };
         let active = known.filter(|known| known.active);
         let verified = match &active {
             Some(known) if self.verified().contains(known.account, password.expose(), Instant::now()) => true,
-            _ => match self.verify(active.as_ref(), password).await {
+            _ => match self.verify(active.as_ref(), password, ticket).await {
                 Ok(verified) => verified,
                 Err(failure) => return Answer::Refused(failure),
             },
@@ -133,7 +136,7 @@ impl Authenticator {
     }
 
     /// Hashes, also for nobody: unknown and disabled accounts take the same time (S14).
-    async fn verify(&self, known: Option<&Known>, password: Secret) -> Result<bool, Failure> {
+    async fn verify(&self, known: Option<&Known>, password: Secret, ticket: Ticket) -> Result<bool, Failure> {
         let _waiting = self.waiting.try_acquire().map_err(|_| Failure::Unavailable)?;
         let permit = tokio::time::timeout(WAIT_MAX, self.hashing.clone().acquire_owned());
         let permit = permit.await.map_err(|_| Failure::Unavailable)?.map_err(|_| Failure::Unavailable)?;
@@ -141,7 +144,6 @@ impl Authenticator {
             Some(known) => (Some(known.account), known.credentials.clone()),
             None => (None, Vec::new()),
         };
-        let ticket = self.verified().ticket();
         let hashing = tokio::task::spawn_blocking(move || {
             let verified = verify_any(&credentials, password.expose());
             drop(permit);
