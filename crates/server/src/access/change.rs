@@ -149,7 +149,7 @@ pub fn try_create(error: StoreError) -> Stop {
 
 fn copy_code(copied: &Copied) -> Option<Code> {
     let (from, to): (Ranges, Ranges) = (ranges(&copied.from), ranges(&copied.to));
-    (!from.is_empty()).then(|| Code::CopyUid { uid_validity: copied.uidvalidity.0, from, to })
+    (!from.is_empty()).then_some(Code::CopyUid { uid_validity: copied.uidvalidity.0, from, to })
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream};
 use crate::world::World;
 
 /// How long an answer may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(10);
 /// How long silence is listened to.
 const MOMENT: Duration = Duration::from_millis(80);
 
@@ -59,7 +59,7 @@ impl Connection {
     pub async fn octets_to_line_end(&mut self) -> Vec<u8> {
         let mut octets = Vec::new();
         let read = self.stream.read_until(b'\n', &mut octets);
-        tokio::time::timeout(PATIENCE, read).await.expect("an answer in time").unwrap();
+        tokio::time::timeout(2 * PATIENCE, read).await.expect("an answer in time").unwrap();
         octets
     }
 
@@ -155,7 +155,10 @@ pub async fn play(name: &str, transcript: &str) {
             connection.send(&unescaped(sent)).await;
         } else if let Some(expected) = what.strip_prefix("S:") {
             let expected = expected.strip_prefix(' ').unwrap_or(expected);
-            let line = connection.line().await.unwrap_or_else(|| panic!("{at}: closed, {expected:?} was expected"));
+            let Ok(line) = tokio::time::timeout(PATIENCE, connection.line()).await else {
+                panic!("{at}: nothing came, {expected:?} was expected")
+            };
+            let line = line.unwrap_or_else(|| panic!("{at}: closed, {expected:?} was expected"));
             if !matches(expected, &line) {
                 let mut then = vec![line];
                 while let Ok(Some(line)) = tokio::time::timeout(MOMENT, connection.line()).await {

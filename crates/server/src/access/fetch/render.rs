@@ -419,11 +419,14 @@ impl Asked<'_> {
 }
 
 fn reads_octets(item: &FetchItem) -> bool {
-    match item {
-        FetchItem::Rfc822 | FetchItem::Rfc822Header | FetchItem::Rfc822Text => true,
-        FetchItem::BodySection { .. } | FetchItem::Binary { .. } => true,
-        _ => false,
-    }
+    matches!(
+        item,
+        FetchItem::Rfc822
+            | FetchItem::Rfc822Header
+            | FetchItem::Rfc822Text
+            | FetchItem::BodySection { .. }
+            | FetchItem::Binary { .. }
+    )
 }
 
 fn flags<'r, 'k>(

@@ -5,6 +5,7 @@
 use std::ops::Range;
 
 use mail::decode::TextDecoder;
+use mail::header::{decode_words, fields, unfold};
 use mail::mime::{Content, Part, TransferEncoding};
 
 use super::folding::{Needle, Progress, fold_into};
@@ -15,10 +16,20 @@ pub struct Passage {
     /// Where they are; the trace prefix not counted.
     pub octets: Range<u64>,
     /// How to read them.
-    pub encoding: TransferEncoding,
-    /// The charset named, if any.
-    pub charset: Option<String>,
+    pub kind: Kind,
 }
+
+/// How a passage is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Fields, whose encoded-words are decoded.
+    Header,
+    /// Text under a transfer encoding, in the charset named, if any.
+    Text(TransferEncoding, Option<String>),
+}
+
+/// Octets of a part's header that are looked at; they are held, since fields are decoded whole.
+const HEADER_OCTETS_MAX: usize = 256 * 1024;
 
 /// What of a body is looked at: text parts at any depth, and the headers of parts and encapsulated messages.
 ///
@@ -33,8 +44,7 @@ fn inside(part: &Part, passages: &mut Vec<Passage>) {
     match &part.content {
         Content::Leaf if part.media_type == "text" || part.media_type == "message" => passages.push(Passage {
             octets: part.body.clone(),
-            encoding: part.encoding.clone(),
-            charset: part.parameter("charset").map(str::to_owned),
+            kind: Kind::Text(part.encoding.clone(), part.parameter("charset").map(str::to_owned)),
         }),
         Content::Leaf => {}
         Content::Multipart(parts) => {
@@ -51,7 +61,7 @@ fn inside(part: &Part, passages: &mut Vec<Passage>) {
 }
 
 fn header(part: &Part) -> Passage {
-    Passage { octets: part.header.clone(), encoding: TransferEncoding::EightBit, charset: None }
+    Passage { octets: part.header.clone(), kind: Kind::Header }
 }
 
 /// The search through one message.
@@ -59,9 +69,14 @@ pub struct Scan<'a> {
     needles: &'a [Needle],
     found: Vec<bool>,
     progress: Vec<Progress>,
-    decoder: TextDecoder,
+    reading: Reading,
     text: String,
     folded: Vec<u8>,
+}
+
+enum Reading {
+    Header(Vec<u8>),
+    Text(TextDecoder),
 }
 
 impl<'a> Scan<'a> {
@@ -71,7 +86,7 @@ impl<'a> Scan<'a> {
             needles,
             found: vec![false; needles.len()],
             progress: Vec::new(),
-            decoder: TextDecoder::new(&TransferEncoding::SevenBit, None),
+            reading: Reading::Header(Vec::new()),
             text: String::new(),
             folded: Vec::new(),
         }
@@ -79,19 +94,40 @@ impl<'a> Scan<'a> {
 
     /// A passage begins: no text continues from one to the next.
     pub fn begin(&mut self, passage: &Passage) {
-        self.decoder = TextDecoder::new(&passage.encoding, passage.charset.as_deref());
+        self.reading = match &passage.kind {
+            Kind::Header => Reading::Header(Vec::new()),
+            Kind::Text(encoding, charset) => Reading::Text(TextDecoder::new(encoding, charset.as_deref())),
+        };
         self.progress = self.needles.iter().map(Needle::begin).collect();
     }
 
     /// The next octets of the passage.
     pub fn feed(&mut self, octets: &[u8]) {
-        self.decoder.feed(octets, &mut self.text);
-        self.compare();
+        match &mut self.reading {
+            Reading::Header(header) => {
+                let room = HEADER_OCTETS_MAX.saturating_sub(header.len()).min(octets.len());
+                header.extend_from_slice(octets.get(..room).unwrap_or_default());
+            }
+            Reading::Text(decoder) => {
+                decoder.feed(octets, &mut self.text);
+                self.compare();
+            }
+        }
     }
 
     /// The passage ends.
     pub fn end(&mut self) {
-        self.decoder.finish(&mut self.text);
+        match &mut self.reading {
+            Reading::Header(header) => {
+                for field in fields(&std::mem::take(header)) {
+                    self.text.push_str(&String::from_utf8_lossy(field.name));
+                    self.text.push_str(": ");
+                    self.text.push_str(&decode_words(&unfold(field.value)));
+                    self.text.push('\n');
+                }
+            }
+            Reading::Text(decoder) => decoder.finish(&mut self.text),
+        }
         self.compare();
     }
 
