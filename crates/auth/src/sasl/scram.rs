@@ -57,7 +57,8 @@ impl ClientFirst {
             _ => Binding::Type(flag.strip_prefix("p=").ok_or(Failure::Malformed)?.to_owned()),
         };
         let acting_for = match authzid {
-            "" => None,
+            // gsasl writes `a=` where there is none; the grammar wants a name after it, and it means nobody else.
+            "" | "a=" => None,
             _ => Some(sasl_name(authzid.strip_prefix("a=").ok_or(Failure::Malformed)?)?),
         };
         // `m=` would be a mandatory extension: we know none (RFC 5802 §5.1), and it fails here as not being `n=`.
@@ -211,6 +212,16 @@ mod tests {
         ] {
             assert_eq!(ClientFirst::parse(bad.as_bytes()), Err(Failure::Malformed), "{bad}");
         }
+    }
+
+    #[test]
+    fn an_empty_authorisation_identity_is_none() {
+        let first = ClientFirst::parse(b"n,a=,n=ann,r=abc").unwrap();
+        assert_eq!(first.acting_for, None);
+        assert_eq!(first.channel_binding(false, &ChannelBindings::default()), Ok(b"n,a=,".to_vec()));
+        assert_eq!(ClientFirst::parse(b"n,a=ann,n=ann,r=abc").unwrap().acting_for, None);
+        let ward = ClientFirst::parse(b"n,a=ward,n=ann,r=abc").unwrap();
+        assert_eq!(ward.acting_for.as_deref(), Some("ward"));
     }
 
     #[test]
