@@ -83,6 +83,11 @@ pub trait Disk: Send + Sync {
     /// # Errors
     /// The disk's.
     fn link_or_copy(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// A durable copy of a file.
+    ///
+    /// # Errors
+    /// The disk's.
+    fn copy(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Octets we may still write.
     ///
     /// # Errors
@@ -140,11 +145,13 @@ impl Disk for RealDisk {
         match std::fs::hard_link(from, to) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
-            Err(_) => {
-                std::fs::copy(from, to)?;
-                File::open(to)?.sync_all()
-            }
+            Err(_) => self.copy(from, to),
         }
+    }
+
+    fn copy(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::copy(from, to)?;
+        File::open(to)?.sync_all()
     }
 
     fn free_octets(&self, path: &Path) -> io::Result<u64> {

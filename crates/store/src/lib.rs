@@ -10,6 +10,7 @@
 
 pub mod account;
 pub mod address;
+pub mod backup;
 pub mod blob;
 pub mod change_feed;
 pub mod credential;
@@ -19,20 +20,24 @@ pub mod engine;
 pub mod entry;
 pub mod error;
 pub mod event;
+pub mod export;
 pub mod flags;
 pub mod id;
 pub mod login_failure;
 pub mod mailbox;
 pub mod message;
 pub mod metrics;
+pub mod restore;
 pub mod schema;
 mod store;
 pub mod structure;
 pub mod uid_set;
+pub mod verify;
 
 pub use blob::{BlobId, BlobReader, StageWriter, Staged};
 pub use change_feed::{Change, Changes, News};
 pub use engine::{Row, Snapshot, Transaction, Value};
+pub use entry::Entry;
 pub use error::{EngineError, StoreError};
 pub use flags::{FlagBits, Flags, Keywords, SystemFlag};
 pub use id::{AccountId, MailboxId, MessageId, ModSeq, StructureId, ThreadId, Uid, UidValidity, UnixMillis};

@@ -20,7 +20,7 @@ pub use reader::BlobReader;
 pub(crate) use stage::Stager;
 pub use stage::{StageWriter, Staged};
 pub use sweep::{DYING_GRACE_MILLIS, ORPHAN_GRACE_MILLIS, Swept};
-pub(crate) use sweep::{sweep_dying, sweep_orphans};
+pub(crate) use sweep::{is_known, sweep_dying, sweep_orphans};
 
 /// Names a blob: milliseconds since 1970 in 6 octets, then 10 random ones, so that ids grow and are never given twice.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -41,6 +41,11 @@ impl BlobReader {
         Ok(BlobReader { id, octets, source: Source::File(file.into()) })
     }
 
+    /// Which blob it is.
+    pub fn id(&self) -> BlobId {
+        self.id
+    }
+
     /// Octets of content.
     pub fn octets(&self) -> u64 {
         self.octets

@@ -172,6 +172,8 @@ pub(crate) trait Engine: Send + Sync {
     fn read(&self, job: ReadJob) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send + '_>>;
     /// Writes a consistent copy of the database into a folder, while transactions go on. Blocks.
     fn copy_to(&self, folder: &std::path::Path) -> Result<(), StoreError>;
+    /// What the engine finds wrong with its own files. Blocks.
+    fn integrity(&self) -> Result<Vec<String>, StoreError>;
     /// Finishes what was taken, then stops. Blocks.
     fn close(&self);
 }

@@ -1,7 +1,7 @@
 //! The schema and its steps forward. Never backward: a store of a newer version is refused.
 
 use crate::engine::query_row;
-use crate::{EngineError, StoreError, Transaction};
+use crate::{EngineError, Snapshot, StoreError, Transaction};
 
 /// Step n leads from version n to version n + 1.
 const STEPS: &[&str] = &[include_str!("v1.sql")];
@@ -29,6 +29,11 @@ pub(crate) fn migrate(tx: &mut dyn Transaction, dialect: &dyn Fn(&str) -> String
         Some(_) => tx.execute("UPDATE schema_version SET version = $1", &[VERSION.into()])?,
     };
     Ok(())
+}
+
+/// The version of a store.
+pub(crate) fn version(snapshot: &mut dyn Snapshot) -> Result<i64, StoreError> {
+    Ok(query_row(snapshot, "SELECT version FROM schema_version", &[], |row| row.integer(0))?.unwrap_or(0))
 }
 
 /// Comments start a line with `--`; a semicolon ends a statement.

@@ -8,6 +8,7 @@
     reason = "tests: a failure is a panic, and they look at files"
 )]
 
+mod keeping;
 mod life;
 #[cfg(feature = "postgres")]
 mod postgres_server;

@@ -18,9 +18,11 @@ use crate::metrics::Metrics;
 use crate::{EngineError, StoreError};
 
 mod checkpoint;
+mod copy;
 mod statement;
 mod writer;
 
+pub(crate) use copy::Copy;
 use statement::View;
 
 /// Transactions that may wait for the writer; whoever comes then waits to be taken.
@@ -145,10 +147,22 @@ impl Engine for Sqlite {
 
     fn copy_to(&self, folder: &Path) -> Result<(), StoreError> {
         let connection = open_reader(&self.path)?;
+        // VACUUM INTO writes to another file, which query_only does not know.
+        pragma(&connection, "query_only = OFF")?;
         let to = folder.join("sceau.sqlite");
         let to = to.to_str().ok_or_else(|| EngineError::Other("the folder's name is not UTF-8".into()))?;
         connection.execute("VACUUM INTO ?1", [to]).map_err(|error| engine_error(&error))?;
         Ok(())
+    }
+
+    fn integrity(&self) -> Result<Vec<String>, StoreError> {
+        let connection = open_reader(&self.path)?;
+        let mut check = connection.prepare("PRAGMA integrity_check").map_err(|error| engine_error(&error))?;
+        let lines = check
+            .query_map([], |row| row.get::<_, String>(0))
+            .and_then(Iterator::collect::<Result<Vec<String>, _>>)
+            .map_err(|error| engine_error(&error))?;
+        Ok(lines.into_iter().filter(|line| line != "ok").collect())
     }
 
     fn close(&self) {
