@@ -102,12 +102,13 @@ impl Incoming {
             Door::Submission(identity) => Some(identity.person.0),
             Door::Relay | Door::Append => None,
         };
+        // The driver logs the outcome with its session; here is what only we know.
         let outcome = self.judge_and_deliver(&message, envelope, origin).await;
         match &outcome {
             Ok(accepted) => {
-                tracing::info!(message, person, copies = accepted.copies.len(), "message delivered");
+                tracing::debug!(message, person, copies = accepted.copies.len(), "message delivered");
             }
-            Err(refusal) => tracing::info!(message, person, rule = refusal.rule(), "message refused"),
+            Err(refusal) => tracing::debug!(message, person, rule = refusal.rule(), "message refused"),
         }
         outcome
     }

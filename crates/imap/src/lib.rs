@@ -9,6 +9,7 @@ pub mod date;
 pub mod flag;
 pub mod list;
 pub mod mailbox;
+pub mod parse;
 pub mod response;
 pub mod sequence;
 pub mod server;

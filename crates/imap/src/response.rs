@@ -9,4 +9,5 @@ mod untagged;
 
 pub use code::{Code, Status, code_of};
 pub use fetch::FetchResponse;
+pub(crate) use untagged::status_line;
 pub use untagged::{EsearchResponse, ListAttribute, ListResponse, Responses, StatusResponse};

@@ -1,7 +1,23 @@
 //! The server's side of a session (RFC 9051 §3), as a value: bytes and answers go in, actions come out.
 
+mod append;
+mod capability;
+mod framing;
 mod question;
 mod session;
+mod sign_in;
 
 pub use question::{Action, Answer, Completed, Enabled, Farewell, Input, Question, Then};
 pub use session::{Config, Session, Transport};
+
+/// Octets of a command with its literals, CRLF included, before sign-in (bar S8).
+pub const COMMAND_OCTETS_MAX_BEFORE_SIGN_IN: usize = 8 * 1024;
+/// The same afterwards: RFC 7162 §4 asks for 8,192 at least; long UID sets need more.
+pub const COMMAND_OCTETS_MAX: usize = 64 * 1024;
+/// Octets of one [`Action::Spool`].
+pub const SPOOL_OCTETS_MAX: usize = 64 * 1024;
+/// A refused literal that the client sends anyhow is read and dropped up to so many times APPENDLIMIT; beyond, the
+/// connection is closed (RFC 7888 §4 leaves the choice).
+pub const SWALLOWED_LITERALS_MAX: u64 = 2;
+/// Commands refused as BAD in a row before the connection is closed: whoever that is speaks something else.
+pub const BAD_COMMANDS_MAX: u32 = 20;

@@ -243,7 +243,8 @@ fn auth(arguments: Option<&str>) -> Result<Command, CommandError> {
     };
     // RFC 4422 §3.1: letters, digits, hyphen and underscore.
     let named = |name: &str| name.bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_'));
-    let one_word = initial_response.is_none_or(|response| !response.is_empty() && !response.contains(' '));
+    let is_word = |text: &str| !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_graphic());
+    let one_word = initial_response.is_none_or(is_word);
     match !mechanism.is_empty() && named(mechanism) && one_word {
         true => Ok(Command::Auth(Auth {
             mechanism: mechanism.to_owned(),

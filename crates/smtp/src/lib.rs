@@ -3,6 +3,7 @@
 //! A session takes bytes, answers and time, and gives actions; it opens no socket and reads no clock. Grammar, order and
 //! limits are decided here, everything else is asked.
 
+pub mod client;
 pub mod client_name;
 pub mod command;
 pub mod dot_stuffing;

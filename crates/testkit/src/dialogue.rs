@@ -147,9 +147,14 @@ impl Dialogue {
     fn play(&self, endpoint: &mut impl Endpoint, cut: Cut) -> Result<(), Failure> {
         let mut output = Vec::new();
         let mut octets_before = 0;
+        // Events before the first line set the endpoint up: it is not asked to speak before them.
+        let mut begun = false;
         for (line, step) in &self.steps {
             let line = *line;
-            output.extend(endpoint.sent());
+            begun |= !matches!(step, Step::Event(_));
+            if begun {
+                output.extend(endpoint.sent());
+            }
             let fail = |what: String| Err(Failure { line, what });
             match step {
                 Step::Server(expected) => match take_line(&mut output) {

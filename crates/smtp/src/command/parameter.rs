@@ -84,7 +84,13 @@ pub(super) fn mail(text: &str, offered: Offered, usage: &'static str) -> Result<
         ("ENVID", value) if offered.dsn => value.filter(|value| is_xtext(value)).map(drop).ok_or(ParameterError::Value),
         _ => Err(ParameterError::Unknown),
     })?;
-    let line = format!("MAIL FROM:<>{text}\r\n");
+    // Numbers are ours to read: smtp-proto's start again after saturating.
+    let is_size = |parameter: &&str| parameter.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("SIZE="));
+    let others: Vec<&str> = text.split(' ').filter(|parameter| !is_size(parameter)).collect();
+    if others.iter().all(|parameter| parameter.is_empty()) {
+        return Ok(read);
+    }
+    let line = format!("MAIL FROM:<>{}\r\n", others.join(" "));
     let Ok(Request::Mail { from }) = Request::parse(&mut line.as_bytes().iter()) else {
         return Err(ParameterError::Value.into());
     };
@@ -173,8 +179,7 @@ fn is_value(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_graphic() && octet != b'=')
 }
 
-/// A number of 1 to 20 digits (RFC 1870 §5), at most the greatest 64 bits hold. smtp-proto's own reading starts again
-/// after saturating.
+/// A number of 1 to 20 digits (RFC 1870 §5), at most the greatest 64 bits hold.
 pub(super) fn digits(text: &str) -> Option<u64> {
     if !(1..=20).contains(&text.len()) || !text.bytes().all(|octet| octet.is_ascii_digit()) {
         return None;
