@@ -66,6 +66,11 @@ impl Disk for FailingDisk {
         RealDisk.link_or_copy(from, to)
     }
 
+    fn copy(&self, from: &Path, to: &Path) -> io::Result<()> {
+        check(&self.writes_fail)?;
+        RealDisk.copy(from, to)
+    }
+
     fn free_octets(&self, path: &Path) -> io::Result<u64> {
         match self.full.load(Ordering::Relaxed) {
             true => Ok(0),
