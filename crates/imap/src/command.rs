@@ -4,10 +4,12 @@
 
 mod fetch;
 mod list;
+mod print;
 mod search;
 
 pub use fetch::{FetchItem, FetchModifiers, PartNumber, Partial, Peek, Section, SectionText};
 pub use list::{ListCommand, ListPattern, ListReturn, ListSelection, SpecialUse, StatusItem};
+pub use print::print;
 pub use search::{HeaderName, ModSeqType, SearchCommand, SearchKey, SearchProgram, SearchReturn, StringMatch};
 
 use auth::sasl::Secret;

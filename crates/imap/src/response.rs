@@ -9,5 +9,6 @@ mod untagged;
 
 pub use code::{Code, Status, code_of};
 pub use fetch::FetchResponse;
-pub(crate) use untagged::status_line;
+pub(crate) use text::{Charset, astring};
 pub use untagged::{EsearchResponse, ListAttribute, ListResponse, Responses, StatusResponse};
+pub(crate) use untagged::{part_number, section, status_line};

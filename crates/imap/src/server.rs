@@ -8,7 +8,7 @@ mod session;
 mod sign_in;
 
 pub use question::{Action, Answer, Completed, Enabled, Farewell, Input, Question, Then};
-pub use session::{Config, Session, Transport};
+pub use session::{Config, Random, Session, Transport};
 
 /// Octets of a command with its literals, CRLF included, before sign-in (bar S8).
 pub const COMMAND_OCTETS_MAX_BEFORE_SIGN_IN: usize = 8 * 1024;

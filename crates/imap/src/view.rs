@@ -143,7 +143,7 @@ impl View {
 
     /// True when a change waits that cannot be told before the UIDs are loaded.
     pub fn needs_load_to_tell(&self) -> bool {
-        !self.is_loaded() && !(self.expunged.is_empty() && self.flags.is_empty())
+        !self.is_loaded() && (!self.expunged.is_empty() || !self.flags.is_empty())
     }
 
     /// Takes the UIDs of the messages the client knows of, ascending: those in the mailbox now together with those that

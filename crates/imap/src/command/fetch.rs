@@ -107,7 +107,7 @@ pub struct Partial {
 }
 
 /// What follows the items of `FETCH`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FetchModifiers {
     /// `CHANGEDSINCE` (RFC 7162 §3.1.4.1). The answers then carry MODSEQ.
     pub changed_since: Option<u64>,

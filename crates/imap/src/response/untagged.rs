@@ -322,14 +322,14 @@ fn ranges(out: &mut Vec<u8>, ranges: &Ranges) {
 }
 
 /// `1.2.3`.
-pub(super) fn part_number(out: &mut Vec<u8>, part: &PartNumber) {
+pub(crate) fn part_number(out: &mut Vec<u8>, part: &PartNumber) {
     for (index, step) in part.0.iter().enumerate() {
         number(out, if index == 0 { b"" } else { b"." }, u64::from(*step));
     }
 }
 
 /// What stands between the brackets, as it was asked.
-pub(super) fn section(out: &mut Vec<u8>, section: &Section) {
+pub(crate) fn section(out: &mut Vec<u8>, section: &Section) {
     part_number(out, &section.part);
     let (word, fields) = match &section.text {
         SectionText::All => return,

@@ -63,8 +63,8 @@ impl Session {
         self.ask(Question::AppendStart { mailbox: append.mailbox, message: append.message });
     }
 
-    pub(super) fn append_answered(&mut self, appending: Box<Appending>, answer: Answer) {
-        let Appending { tag, step } = *appending;
+    pub(super) fn append_answered(&mut self, appending: Appending, answer: Answer) {
+        let Appending { tag, step } = appending;
         match (step, answer) {
             (Step::Start { octets, mode }, Answer::AppendReady) => {
                 if mode == LiteralMode::Synchronizing {

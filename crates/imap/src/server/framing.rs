@@ -80,6 +80,11 @@ impl Framing {
         }
     }
 
+    /// Octets of memory.
+    pub(super) fn held_octets(&self) -> usize {
+        self.octets.capacity()
+    }
+
     /// Octets of the command up to here.
     pub(super) fn command_octets(&self) -> usize {
         self.searched - self.start

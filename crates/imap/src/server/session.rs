@@ -31,8 +31,11 @@ pub struct Config {
     /// Failed sign-ins before BYE.
     pub failures_max: u32,
     /// Fresh randomness for SCRAM nonces.
-    pub random: Box<dyn Fn(&mut [u8]) + Send + Sync>,
+    pub random: Random,
 }
+
+/// Fills with fresh randomness.
+pub type Random = Box<dyn Fn(&mut [u8]) + Send + Sync>;
 
 /// What lies under the session when it begins.
 #[derive(Clone, Debug)]
@@ -169,6 +172,11 @@ impl Session {
     /// True while IDLE runs: tell changes at once, as [`Input::Output`].
     pub fn is_idle(&self) -> bool {
         matches!(self.phase, Phase::Idle(_))
+    }
+
+    /// Octets held in buffers: of a command that is not complete.
+    pub fn held_octets(&self) -> usize {
+        self.framing.held_octets()
     }
 
     /// True while a question is open.
@@ -445,7 +453,7 @@ impl Session {
         match (std::mem::replace(&mut self.phase, Phase::Command), answer) {
             (Phase::SignIn(sign_in), Answer::Sasl(answer)) => self.sasl_answered(sign_in, answer),
             (Phase::Asked(tag), Answer::Completed(completed)) => self.complete(&tag, completed),
-            (Phase::Append(appending), answer) => self.append_answered(appending, answer),
+            (Phase::Append(appending), answer) => self.append_answered(*appending, answer),
             (Phase::Closed, _) => self.phase = Phase::Closed,
             // An answer to another question: the driver is broken, and the client must not wait for ever.
             (_, _) => self.bye(Some(Code::ServerBug), "internal error"),
