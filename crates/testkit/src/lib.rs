@@ -2,3 +2,4 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests read transcripts from files")]
 
 pub mod dialogue;
+pub mod faulty_disk;

@@ -8,6 +8,7 @@
     reason = "tests: a failure is a panic, and they look at files"
 )]
 
+mod faults;
 mod keeping;
 mod life;
 #[cfg(feature = "postgres")]
