@@ -106,9 +106,9 @@ impl Incoming {
         let outcome = self.judge_and_deliver(&message, envelope, origin).await;
         match &outcome {
             Ok(accepted) => {
-                tracing::debug!(message, person, copies = accepted.copies.len(), "message delivered");
+                tracing::debug!(message_id = message, person, copies = accepted.copies.len(), "message delivered");
             }
-            Err(refusal) => tracing::debug!(message, person, rule = refusal.rule(), "message refused"),
+            Err(refusal) => tracing::debug!(message_id = message, person, rule = refusal.rule(), "message refused"),
         }
         outcome
     }

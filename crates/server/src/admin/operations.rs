@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use auth::AccountId;
 use delivery::Delivery;
+use directory::naming;
 use mail::{Address, Domain, Language};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -86,9 +87,7 @@ impl Administration {
     }
 
     async fn structure_add(&self, name: String) -> Result<Value, Failed> {
-        if name.trim().is_empty() || name.chars().any(char::is_control) {
-            return Err(Failed("a structure needs a name without control characters".into()));
-        }
+        let name = naming::display_name(&name).map_err(Failed::because)?;
         let view = name.clone();
         let at = now();
         let id = self.transaction(move |tx| store::structure::create(tx, &name, at)).await?;
@@ -142,6 +141,8 @@ impl Administration {
         password: Option<String>,
     ) -> Result<Value, Failed> {
         let address = parse::<Address>(&address)?;
+        naming::login_address(&address).map_err(Failed::because)?;
+        let name = naming::display_name(&name).map_err(Failed::because)?;
         let language = Language::from_tag(&language).ok_or_else(|| Failed("the language is fr or en".into()))?;
         let password = hash(password, address.clone()).await?;
         let (credentials, at) = (password.clone(), now());
