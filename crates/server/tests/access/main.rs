@@ -1,5 +1,4 @@
 //! The access driver end to end, without a network: whole IMAP conversations over pipes, on a store in a temporary folder.
-
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,6 +8,11 @@
     reason = "a test fails by panicking, and owns its files"
 )]
 
+mod damage;
+mod ending;
+mod large;
+mod mime;
 mod player;
+mod tracking;
 mod transcripts;
 mod world;

@@ -32,9 +32,16 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub async fn open(world: &World, login: &str) -> Connection {
+    /// Connected and greeted.
+    pub async fn connect(world: &World) -> Connection {
         let mut connection = Connection { stream: BufReader::new(world.connect()) };
         assert!(connection.line().await.unwrap().starts_with("* OK"));
+        connection
+    }
+
+    /// Connected and signed in.
+    pub async fn open(world: &World, login: &str) -> Connection {
+        let mut connection = Connection::connect(world).await;
         connection.send(format!("login LOGIN {login} secret\r\n").as_bytes()).await;
         let mut line = connection.line().await.unwrap();
         while line.starts_with('*') {
@@ -51,8 +58,7 @@ impl Connection {
     /// The next line without its CRLF; `None` when the server closed.
     pub async fn line(&mut self) -> Option<String> {
         let octets = self.octets_to_line_end().await;
-        let line = octets.strip_suffix(b"\r\n").map(|line| line.escape_ascii_but_utf8())?;
-        Some(line)
+        octets.strip_suffix(b"\r\n").map(Shown::shown)
     }
 
     /// The next line with its end.
@@ -101,12 +107,12 @@ impl Connection {
 }
 
 trait Shown {
-    fn escape_ascii_but_utf8(&self) -> String;
+    fn shown(&self) -> String;
 }
 
 impl Shown for [u8] {
     /// UTF-8 as it is, other octets as `\xNN`.
-    fn escape_ascii_but_utf8(&self) -> String {
+    fn shown(&self) -> String {
         let mut text = String::new();
         for chunk in self.utf8_chunks() {
             text.push_str(chunk.valid());

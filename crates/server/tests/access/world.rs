@@ -27,7 +27,6 @@ pub struct World {
     pub sessions: Sessions,
     pub context: Arc<Context>,
     pub anne: AccountId,
-    pub paul: AccountId,
 }
 
 /// Lets in whoever says `secret`.
@@ -100,7 +99,7 @@ impl World {
             Context { store: store.clone(), delivery: delivery.clone(), imap: Arc::new(imap), host: Arc::new(host) };
         let limits = SessionLimits { total_max: 100, per_address_max: 100, per_account_max: 10, networks: Vec::new() };
         let sessions = Sessions::new(limits);
-        World { folder, store, delivery, sessions, context: Arc::new(context), anne, paul }
+        World { folder, store, delivery, sessions, context: Arc::new(context), anne }
     }
 
     /// A client's end of a new connection; the server's end runs in a task of its own.
