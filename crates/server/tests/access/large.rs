@@ -19,7 +19,8 @@ async fn large_world() -> World {
     let account = world.anne;
     for _ in 0..10 {
         let copied = world.store.transaction(move |tx| {
-            let inbox = store::mailbox::by_name(tx, account, &MailboxName::inbox())?.ok_or(StoreError::NoSuchMailbox)?;
+            let inbox =
+                store::mailbox::by_name(tx, account, &MailboxName::inbox())?.ok_or(StoreError::NoSuchMailbox)?;
             store::entry::copy_to(tx, inbox.id, &UidSet::all(), inbox.id, THEN)
         });
         copied.await.unwrap();

@@ -18,11 +18,11 @@ fn messages() -> Vec<String> {
         text
     };
     let inner = |subject: &str, body: String| {
-        format!("Content-Type: message/rfc822\r\n\r\nFrom: b@example.org\r\nSubject: {subject}\r\nMIME-Version: 1.0\r\n{body}")
+        format!(
+            "Content-Type: message/rfc822\r\n\r\nFrom: b@example.org\r\nSubject: {subject}\r\nMIME-Version: 1.0\r\n{body}"
+        )
     };
-    let outer = |body: String| {
-        format!("From: a@example.org\r\nSubject: outer\r\nMIME-Version: 1.0\r\n{body}\r\n")
-    };
+    let outer = |body: String| format!("From: a@example.org\r\nSubject: outer\r\nMIME-Version: 1.0\r\n{body}\r\n");
     let (plain, html) = (leaf("text/plain", "plain"), leaf("text/html", "html"));
     let two = multipart("two", &[plain.clone(), html.clone()]);
     let deep = (0..8).fold(two.clone(), |inside, depth| multipart(&format!("d{depth}"), &[plain.clone(), inside]));
@@ -31,14 +31,21 @@ fn messages() -> Vec<String> {
         outer("\r\njust text".into()),
         outer(two.clone()),
         outer(multipart("a", &[two.clone(), inner("one", two.clone()), html.clone()])),
-        outer(multipart("b", &[inner("two", inner("three", multipart("c", &[two.clone(), plain.clone()])))])),
+        // A message directly within a message is beyond mail-parser 0.11, which trips over it.
+        outer(multipart("b", &[inner("two", multipart("m", &[inner("three", two.clone()), plain.clone()]))])),
         outer(inner("four", plain.clone())),
         outer(deep),
     ]
 }
 
 /// Every section mail-parser knows of, with its octets: the body of each part, and its header.
-fn sections(message: &mail_parser::Message<'_>, raw: &[u8], part: usize, path: &[u32], found: &mut Vec<(String, Vec<u8>)>) {
+fn sections(
+    message: &mail_parser::Message<'_>,
+    raw: &[u8],
+    part: usize,
+    path: &[u32],
+    found: &mut Vec<(String, Vec<u8>)>,
+) {
     let here = &message.parts[part];
     let octets = |from: u32, to: u32| raw[from as usize..to as usize].to_vec();
     let name = path.iter().map(u32::to_string).collect::<Vec<_>>().join(".");
