@@ -20,6 +20,7 @@ use clap::Args;
 
 use self::people::People;
 use crate::config::Config;
+use crate::data_folder::DataFolder;
 use crate::development_certificates::DevelopmentCertificates;
 use crate::lifecycle::Server;
 use crate::telemetry::start_logs_in_file;
@@ -62,6 +63,8 @@ struct Place {
     data: PathBuf,
     certificates: DevelopmentCertificates,
     ports: Ports,
+    /// Held until the end: a second demo in one folder would take `demo.env` from the first.
+    _taken: DataFolder,
 }
 
 /// Runs the demonstration.
@@ -121,6 +124,7 @@ impl Place {
         fs::create_dir_all(&options.dir).with_context(|| format!("creating {}", options.dir.display()))?;
         let folder = fs::canonicalize(&options.dir).with_context(|| format!("finding {}", options.dir.display()))?;
         environment::check_path(&folder)?;
+        let taken = DataFolder::take(&folder)?;
         // Whoever waits for it waits for this start.
         let _ = fs::remove_file(folder.join("demo.env"));
         let certificates = DevelopmentCertificates::ensure(&folder.join("certificates"))?;
@@ -130,6 +134,7 @@ impl Place {
             certificates,
             ports: Ports::from_base(options.port_base),
             folder,
+            _taken: taken,
         })
     }
 
@@ -144,7 +149,7 @@ impl Place {
              [server]\nname = \"localhost\"\ndata = {data}\npostmaster = \"{postmaster}\"\nstop_seconds = 5\n\n\
              [log]\nlevel = \"info\"\n\n\
              [admin]\nlisten = {admin}\n\n\
-             [limits]\nsessions = 20000\nsessions_per_account = 8000\n\n\
+             [limits]\nsessions = 9000\nsessions_per_account = 8000\n\n\
              [[limits.network]]\nnetwork = \"127.0.0.0/8\"\nsessions_per_address = 8000\n\n\
              [[limits.network]]\nnetwork = \"::1/128\"\nsessions_per_address = 8000\n\n\
              [[certificate]]\nname = \"development\"\nchain = {chain}\nkey = {key}\n",

@@ -97,7 +97,7 @@ impl SmtpAnswers {
         // The log keeps what Received does not say (RFC 6409 §8 lets a submission server hide it): where it came from.
         tracing::info!(
             session = session.id().0,
-            message,
+            message_id = message,
             peer = %session.peer(),
             octets = transaction.octets,
             recipients = transaction.envelope.recipients.len(),

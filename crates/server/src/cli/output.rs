@@ -26,7 +26,7 @@ impl Form {
             return Ok(());
         }
         let mut table = Table::new();
-        table.load_style(presets::UTF8_NO_BORDERS).set_content_arrangement(ContentArrangement::Disabled);
+        table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
         table.set_header(headings);
         for item in items {
             table.add_row(row(item));
