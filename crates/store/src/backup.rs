@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::blob::{self, BlobId, Blobs, Place};
 use crate::disk::disk_error;
-use crate::engine::sqlite::Copy;
+use crate::engine::sqlite::Frozen;
 use crate::{EngineError, Snapshot, Store, StoreError, UnixMillis};
 
 /// What a backup did.
@@ -25,7 +25,7 @@ pub struct BackedUp {
 /// A backup, opened to read from.
 pub struct Backup {
     folder: PathBuf,
-    copy: Copy,
+    copy: Frozen,
 }
 
 /// The name of the mark of completeness.
@@ -79,7 +79,7 @@ fn back_up(
     drop(file);
 
     let mut done = BackedUp::default();
-    let copy = Copy::open(&database, target.clone())?;
+    let copy = Frozen::open(&database, target.clone())?;
     let mut folders = std::collections::BTreeSet::new();
     let mut after = None;
     loop {
@@ -126,7 +126,7 @@ fn back_up(
 }
 
 fn remove_unreferenced(to: &Path, target: &Blobs) -> Result<u64, StoreError> {
-    let copy = Copy::open(&to.join("sceau.sqlite"), target.clone())?;
+    let copy = Frozen::open(&to.join("sceau.sqlite"), target.clone())?;
     let mut removed = 0;
     for folder in target.disk.list(&target.folder).unwrap_or_default().into_iter().filter(|found| found.folder) {
         let path = target.folder.join(&folder.name);
@@ -154,7 +154,7 @@ impl Backup {
             return Err(StoreError::Damaged(format!("{} is no complete backup", folder.display())));
         }
         let blobs = Blobs { disk, folder: folder.join("blobs") };
-        let copy = Copy::open(&folder.join("sceau.sqlite"), blobs)?;
+        let copy = Frozen::open(&folder.join("sceau.sqlite"), blobs)?;
         let version = copy.read(|view| crate::schema::version(view))?;
         if version != crate::schema::VERSION {
             let text =

@@ -53,7 +53,7 @@ impl Config {
     /// Free octets below which nothing new is accepted, unless configured otherwise.
     pub const RESERVE_OCTETS: u64 = 256 << 20;
     /// Where blobs move from the database to files, as measured.
-    pub const INLINE_OCTETS_MAX: usize = 128 << 10;
+    pub const INLINE_OCTETS_MAX: usize = 64 << 10;
     /// Reads that may run at once, unless configured otherwise.
     pub const READERS: usize = 8;
 

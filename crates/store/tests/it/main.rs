@@ -11,6 +11,7 @@
 mod faults;
 mod keeping;
 mod life;
+mod model;
 #[cfg(feature = "postgres")]
 mod postgres_server;
 mod world;

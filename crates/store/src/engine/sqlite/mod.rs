@@ -18,11 +18,11 @@ use crate::metrics::Metrics;
 use crate::{EngineError, StoreError};
 
 mod checkpoint;
-mod copy;
+mod frozen;
 mod statement;
 mod writer;
 
-pub(crate) use copy::Copy;
+pub(crate) use frozen::Frozen;
 use statement::View;
 
 /// Transactions that may wait for the writer; whoever comes then waits to be taken.

@@ -11,17 +11,17 @@ use crate::blob::Blobs;
 use crate::{Snapshot, StoreError};
 
 /// The copy, open.
-pub(crate) struct Copy {
+pub(crate) struct Frozen {
     connection: Mutex<Connection>,
     blobs: Blobs,
 }
 
-impl Copy {
-    pub(crate) fn open(path: &Path, blobs: Blobs) -> Result<Copy, StoreError> {
+impl Frozen {
+    pub(crate) fn open(path: &Path, blobs: Blobs) -> Result<Frozen, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(|error| engine_error(&error))?;
         configure(&connection)?;
-        Ok(Copy { connection: Mutex::new(connection), blobs })
+        Ok(Frozen { connection: Mutex::new(connection), blobs })
     }
 
     pub(crate) fn read<T>(
