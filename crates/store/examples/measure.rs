@@ -35,13 +35,15 @@ fn main() {
         for committers in [1, 10, 100] {
             runtime.block_on(commits(folder, committers, 10_000, Config::INLINE_OCTETS_MAX));
         }
+        runtime.block_on(commits(folder, 10, 1_000_000, Config::INLINE_OCTETS_MAX));
     }
     if wants("threshold") {
-        for octets in [4, 16, 32, 64, 128, 256, 512, 1_024] {
-            for inline in [true, false] {
-                let limit = if inline { 2 << 20 } else { 0 };
-                runtime.block_on(commits(folder, 1, octets << 10, limit));
-                runtime.block_on(commits(folder, 20, octets << 10, limit));
+        for octets in [4, 16, 32, 48, 64, 96, 128, 256] {
+            for committers in [1, 20] {
+                for limit in [2 << 20, 0] {
+                    raw_sync(folder);
+                    runtime.block_on(commits(folder, committers, octets << 10, limit));
+                }
             }
         }
     }
@@ -119,7 +121,7 @@ async fn deliver(store: &Store, mailbox: MailboxId, content: &[u8], number: u64)
 
 async fn commits(folder: &Path, committers: usize, octets: usize, inline_octets_max: usize) {
     let (_folder, store, inboxes) = open(folder, inline_octets_max, committers).await;
-    let content: Arc<[u8]> = (0..octets).map(|place| (place * 31 >> 3) as u8).collect();
+    let content: Arc<[u8]> = (0..octets).map(|place| ((place * 31) >> 3) as u8).collect();
     let end = Instant::now() + Duration::from_secs(3);
     let count = Arc::new(AtomicU64::new(0));
     let start = Instant::now();

@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn the_canonical_form_is_fixed() {
         let mut fields = String::new();
-        write!(Escaped(&mut fields), "a;b=c%\n").unwrap();
+        Escaped(&mut fields).write_str("a;b=c%\n").unwrap();
         assert_eq!(fields, "a%3Bb%3Dc%25%0A");
         let event = Event {
             account: AccountId(7),

@@ -229,10 +229,8 @@ pub fn month(time: UnixMillis) -> i64 {
 #[derive(Clone, Debug)]
 pub(crate) struct BlobRow {
     pub id: BlobId,
-    pub octets: u64,
     pub sha256: Vec<u8>,
     pub place: Place,
-    pub uses: i64,
 }
 
 pub(crate) fn rows_after(
@@ -243,15 +241,13 @@ pub(crate) fn rows_after(
     let after = after.map_or(Vec::new(), |id| id.0.to_vec());
     query_all(
         snapshot,
-        "SELECT id, octets, sha256, place, uses FROM blob WHERE id > $1 ORDER BY id LIMIT $2",
+        "SELECT id, sha256, place FROM blob WHERE id > $1 ORDER BY id LIMIT $2",
         &[after.as_slice().into(), limit.into()],
         |row| {
             Ok(BlobRow {
                 id: BlobId::from_octets(row.octets(0)?)?,
-                octets: row.integer(1)?.unsigned_abs(),
-                sha256: row.octets(2)?.to_vec(),
-                place: if row.integer(3)? == 0 { Place::Database } else { Place::File },
-                uses: row.integer(4)?,
+                sha256: row.octets(1)?.to_vec(),
+                place: if row.integer(2)? == 0 { Place::Database } else { Place::File },
             })
         },
     )

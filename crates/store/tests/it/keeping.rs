@@ -157,7 +157,7 @@ async fn unused_blobs_and_orphans_are_swept_after_their_grace() {
         assert_eq!(blob_files(world.folder.path()).len(), 1, "what is being staged is left alone");
         std::mem::forget(unfinished);
         assert_eq!(world.store.sweep(MUCH_LATER).await.unwrap().orphans, 1);
-        assert_eq!(blob_files(world.folder.path()), [PathBuf::new(); 0]);
+        assert!(blob_files(world.folder.path()).is_empty());
         assert_eq!(faults(&world.store).await, []);
     }
 }
@@ -171,7 +171,7 @@ async fn staging_broken_off_leaves_nothing() {
     let staged = crate::world::stage(&world.store, &[b'z'; LARGE]).await.unwrap();
     assert_eq!(staged.open().unwrap().read(0..5).await.unwrap(), b"zzzzz");
     drop(staged);
-    assert_eq!(blob_files(world.folder.path()), [PathBuf::new(); 0]);
+    assert!(blob_files(world.folder.path()).is_empty());
 }
 
 #[tokio::test]
