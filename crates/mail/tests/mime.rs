@@ -1,5 +1,7 @@
 //! The scanner on whole messages.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 use expect_test::expect;
 use mail::mime::{Content, EnvelopeFields, HeaderText, Limits, MessageIndex, Part, Scanner, SectionText};
 
@@ -230,6 +232,18 @@ fn odd_messages_have_an_outline() {
         (
             "Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\nU3ViamVjdDogeA0KDQo=\n",
             "message/rfc822 0..67 67..89 1 lines, 14 decoded\n",
+        ),
+        // The delimiter cuts the header of a message in a digest.
+        (
+            "Content-Type: multipart/digest; boundary=a\n\n--a\nX: y\n--a--\n",
+            "multipart/digest 0..46 46..64 3 lines, 18 decoded\n  \
+               message/rfc822 51..55 55..55 0 lines, 0 decoded\n    \
+                 text/plain 55..55 55..55 0 lines, 0 decoded\n",
+        ),
+        // A multipart is never transfer-encoded (RFC 2045 §6.4).
+        (
+            "Content-Type: multipart/mixed; boundary=a\nContent-Transfer-Encoding: base64\n\nx\n",
+            "multipart/mixed 0..80 80..83 1 lines, 3 decoded\n",
         ),
         // In a digest a part is a message.
         (

@@ -43,7 +43,10 @@ fn until_semicolon<'a>(rest: &mut &'a str) -> &'a str {
 
 /// Takes one `name=value` and its `;`. `None` for anything else, taken as well.
 fn parameter<'a>(rest: &mut &'a str) -> Option<(&'a str, String)> {
-    let equals = rest.find(['=', ';'])?;
+    let Some(equals) = rest.find(['=', ';']) else {
+        *rest = "";
+        return None;
+    };
     if !rest.get(equals..)?.starts_with('=') {
         until_semicolon(rest);
         return None;
@@ -214,6 +217,7 @@ mod tests {
             ("a/b;; ; x; =y; n=", "a/b|n="),
             ("a/b; n*x=1; n*0*=no quotes%20here", "a/b|n=no quotes here"),
             ("", ""),
+            ("a/b; n=1; cut sho", "a/b|n=1"),
             ("a/b; n=\"open", "a/b|n=open"),
         ] {
             assert_eq!(shown(value), expected, "{value}");

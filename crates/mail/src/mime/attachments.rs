@@ -22,7 +22,8 @@ fn visit(part: &Part, parent: Option<&Part>, found: &mut Attachments) {
         return;
     }
     found.decoded_octets += part.decoded_octets;
-    let in_report = parent.is_some_and(|parent| parent.is("multipart", "report")) && disposition != Some("attachment");
+    let is_shown_apart = |parent: &Part| parent.is("multipart", "report") || parent.is("multipart", "digest");
+    let in_report = parent.is_some_and(is_shown_apart) && disposition != Some("attachment");
     let is_inline_image =
         part.media_type == "image" && (disposition == Some("inline") || (disposition.is_none() && part.id.is_some()));
     let is_signature = matches!(part.subtype.as_str(), "pkcs7-signature" | "x-pkcs7-signature")

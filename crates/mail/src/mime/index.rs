@@ -77,10 +77,11 @@ pub struct Thread {
 
 /// Attachments, defined once for limits, SEARCH and listings.
 ///
-/// An attachment is a leaf (or a whole encapsulated message, not looked into) that either has disposition `attachment`,
-/// or a file name, or is neither `text/*` nor `multipart/*`. Of these, inline images with a Content-ID, S/MIME signatures
-/// (`application/pkcs7-signature` and its x- form, `smime.p7s`), `text/calendar` and `IHE_XDM.zip` count in
-/// `decoded_octets` and not in `number`: people do not see them as attachments.
+/// An attachment is a leaf (or a whole encapsulated message, not looked into) that has disposition `attachment`, or a file
+/// name, or is neither text nor empty. Of these, people do not see some as attachments: inline images (disposition
+/// `inline`, or a Content-ID and no disposition), S/MIME signatures (`application/pkcs7-signature`, its x- form,
+/// `smime.p7s`), `text/calendar`, `IHE_XDM.zip`, and the parts of a report or digest not marked `attachment`. These count
+/// in `decoded_octets` and not in `number`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Attachments {
     /// How many a person sees.

@@ -42,10 +42,10 @@ pub struct Part {
 /// What a part's body holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// Data. Also a `multipart` without boundary, and a `message/rfc822` that is transfer-encoded or beyond the limits:
-    /// a printer of BODYSTRUCTURE shows those two as `application/octet-stream`.
+    /// Data. Also a `multipart` in which no delimiter was found, and a `message/rfc822` that is transfer-encoded or beyond
+    /// the limits: IMAP has no form for these, and a printer of BODYSTRUCTURE shows [`Part::shown_type`].
     Leaf,
-    /// The parts of a `multipart/*`; empty when no delimiter was found.
+    /// The parts of a `multipart/*`: one or more.
     Multipart(Vec<Part>),
     /// The message in a `message/rfc822` or `message/global`.
     Message(Box<EncapsulatedMessage>),
@@ -135,6 +135,17 @@ impl Part {
     /// Octets of the body as it travels: what BODYSTRUCTURE shows as size.
     pub fn octets(&self) -> u64 {
         self.body.end - self.body.start
+    }
+
+    /// Type and subtype as BODYSTRUCTURE can show them: its grammar wants parts inside a multipart, and an envelope inside a
+    /// `message/rfc822` (RFC 9051 §9 `body-type-mpart`, `body-type-msg`). What has none is shown as data.
+    pub fn shown_type(&self) -> (&str, &str) {
+        let is_hollow = matches!(self.content, Content::Leaf)
+            && (self.media_type == "multipart" || self.is("message", "rfc822") || self.is("message", "global"));
+        match is_hollow {
+            true => ("application", "octet-stream"),
+            false => (&self.media_type, &self.subtype),
+        }
     }
 
     /// True for `type/subtype`, given in lower case.

@@ -145,7 +145,7 @@ impl Scanner {
             top: TopFacts::default(),
             envelope: EnvelopeFields::default(),
         };
-        scanner.begin_part(HeaderFacts::top(), limits.header_octets);
+        scanner.begin_part(0, HeaderFacts::top(), limits.header_octets);
         scanner
     }
 
@@ -346,19 +346,19 @@ impl Scanner {
         self.at_line_start = line.ends_with(b"\n");
         self.pending = Pending::at_end_of(line);
         if !closes {
-            self.begin_part(HeaderFacts::part(), self.limits.header_octets / 4);
+            self.begin_part(self.offset, HeaderFacts::part(), self.limits.header_octets / 4);
         } else if let Some(OpenPart { kind: Kind::Multipart { delimiter }, .. }) = self.open.last_mut() {
             *delimiter = None;
         }
         true
     }
 
-    /// A part begins here, with its header.
-    fn begin_part(&mut self, facts: HeaderFacts, header_octets: usize) {
+    /// A part begins at `start`, with its header.
+    fn begin_part(&mut self, start: u64, facts: HeaderFacts, header_octets: usize) {
         self.parts += 1;
         self.pending = Pending::Nothing;
         self.open.push(OpenPart {
-            part: empty_part(self.offset),
+            part: empty_part(start),
             kind: Kind::Header,
             lines_before: 0,
             children: Vec::new(),
@@ -417,8 +417,13 @@ impl Scanner {
         if is_container && !too_deep && !too_many && !self.exceeded.parts {
             if encapsulates {
                 open.kind = Kind::Message;
-                self.begin_part(HeaderFacts::encapsulated(), self.limits.header_octets / 4);
+                let start = open.part.body.start;
+                self.begin_part(start, HeaderFacts::encapsulated(), self.limits.header_octets / 4);
             } else {
+                // A multipart is never transfer-encoded, whatever it says (RFC 2045 §6.4).
+                if !open.part.encoding.is_identity() {
+                    open.part.encoding = TransferEncoding::SevenBit;
+                }
                 open.kind = Kind::Multipart { delimiter };
                 self.reading = Reading::Padding;
             }
@@ -467,7 +472,7 @@ impl Scanner {
             part.decoded_octets = meter.take().map_or(part.octets(), |meter| meter.finish(part.octets()));
             part.content = match (kind, encapsulated) {
                 (Kind::Message, Some(message)) => Content::Message(message),
-                (Kind::Multipart { .. }, _) => Content::Multipart(children),
+                (Kind::Multipart { .. }, _) if !children.is_empty() => Content::Multipart(children),
                 _ => Content::Leaf,
             };
             match self.open.last_mut() {
