@@ -10,7 +10,6 @@ pub mod flag;
 pub mod list;
 pub mod mailbox;
 pub mod parse;
-pub mod properties;
 pub mod response;
 pub mod sequence;
 pub mod server;

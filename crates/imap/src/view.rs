@@ -59,6 +59,15 @@ pub enum Allowed {
     NoExpunge,
 }
 
+/// How far [`View::tell`] got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// All that is allowed was told.
+    All,
+    /// There is more: send what is gathered first.
+    More,
+}
+
 /// Why a set names no messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ViewError {
@@ -270,22 +279,25 @@ impl View {
         self.appended.sort_unstable();
         self.appended.dedup();
         self.forget(changes.expunged);
-        for change in changes.flags {
-            let own = self
-                .own
-                .iter()
-                .any(|(mod_sequence, uids)| *mod_sequence == change.mod_sequence && uids.contains(change.uid));
-            if own || self.expunged.binary_search(&change.uid).is_ok() {
-                continue;
-            }
-            match self.flags.binary_search_by_key(&change.uid, |known| known.uid) {
-                Ok(at) => {
-                    if let Some(known) = self.flags.get_mut(at) {
-                        *known = change;
-                    }
+        let own = |change: &FlagChange| {
+            let same = |(mod_sequence, uids): &(u64, Ranges)| {
+                *mod_sequence == change.mod_sequence && uids.contains(change.uid)
+            };
+            self.own.iter().any(same)
+        };
+        let untold = |change: &FlagChange| !own(change) && self.expunged.binary_search(&change.uid).is_err();
+        let news: Vec<FlagChange> = changes.flags.into_iter().filter(untold).collect();
+        if !news.is_empty() {
+            // Stable: of two changes of a message the later one counts.
+            self.flags.extend(news);
+            self.flags.sort_by_key(|change| change.uid);
+            self.flags.dedup_by(|later, earlier| {
+                let same = later.uid == earlier.uid;
+                if same {
+                    std::mem::swap(later, earlier);
                 }
-                Err(at) => self.flags.insert(at, change),
-            }
+                same
+            });
         }
         self.own.retain(|(mod_sequence, _)| *mod_sequence > changes.mod_sequence);
     }
@@ -315,11 +327,12 @@ impl View {
         &self.expunged
     }
 
-    /// Tells what is allowed: EXPUNGE, then EXISTS and RECENT, then FETCH with flags.
+    /// Tells what is allowed: EXPUNGE, then EXISTS and RECENT, then FETCH with flags. Stops where much is gathered, and says
+    /// that there is more: send, then call it again.
     ///
     /// # Errors
     /// [`ViewError::NotLoaded`] when [`View::needs_load_to_tell`]; nothing was told then.
-    pub fn tell(&mut self, responses: &mut Responses, allowed: Allowed) -> Result<(), ViewError> {
+    pub fn tell(&mut self, responses: &mut Responses, allowed: Allowed) -> Result<Told, ViewError> {
         let loads = match allowed {
             Allowed::Everything => self.needs_load_to_tell(),
             Allowed::NoExpunge => !self.is_loaded() && !self.flags.is_empty(),
@@ -329,16 +342,23 @@ impl View {
         }
         if allowed == Allowed::Everything {
             self.tell_expunged(responses);
+            if !self.expunged.is_empty() {
+                return Ok(Told::More);
+            }
         }
         self.tell_appended(responses);
         self.tell_flags(responses);
-        Ok(())
+        Ok(if self.flags.is_empty() { Told::All } else { Told::More })
     }
 
     /// From the last to the first, so that no number shifts under the next.
     fn tell_expunged(&mut self, responses: &mut Responses) {
-        let expunged = std::mem::take(&mut self.expunged);
-        let Some(uids) = self.uids.as_mut() else { return };
+        let Some(uids) = self.uids.as_mut() else {
+            // Nothing is loaded where nothing is known: an empty mailbox.
+            return self.expunged.clear();
+        };
+        let told = self.expunged.len().saturating_sub(EXPUNGES_AT_ONCE);
+        let expunged = self.expunged.split_off(told);
         for uid in expunged.iter().rev() {
             if let Ok(index) = uids.binary_search(uid) {
                 responses.expunge(u32::try_from(index + 1).unwrap_or(u32::MAX));
@@ -370,7 +390,10 @@ impl View {
     /// With CONDSTORE enabled every such FETCH carries UID and MODSEQ (RFC 7162 §3.1.4, §3.2.10).
     fn tell_flags(&mut self, responses: &mut Responses) {
         let condstore = responses.enabled().condstore;
-        for change in std::mem::take(&mut self.flags) {
+        let waiting = std::mem::take(&mut self.flags);
+        let mut waiting = waiting.into_iter();
+        while responses.len() < GATHERED_OCTETS {
+            let Some(change) = waiting.next() else { return };
             let Some(number) = self.sequence_number(change.uid) else { continue };
             let recent = self.is_recent(change.uid);
             let mut fetch = responses.fetch(number);
@@ -380,5 +403,12 @@ impl View {
             fetch.flags(change.system, recent, &change.keywords);
             fetch.end();
         }
+        self.flags = waiting.collect();
     }
 }
+
+/// EXPUNGE responses told in one call.
+const EXPUNGES_AT_ONCE: usize = 4_000;
+
+/// Octets gathered before [`View::tell`] stops.
+const GATHERED_OCTETS: usize = 64 * 1024;

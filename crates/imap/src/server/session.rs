@@ -79,6 +79,8 @@ pub(super) enum Phase {
     SignIn(Box<SignIn>),
     /// Nothing: an operation is asked.
     Asked(Tag),
+    /// Nothing: what waits to be told is asked for, before IDLE begins.
+    BeforeIdle(Tag),
     /// DONE.
     Idle(Tag),
     /// A message, or what comes around it.
@@ -182,7 +184,7 @@ impl Session {
     /// True while a question is open.
     fn waits_for_answer(&self) -> bool {
         match &self.phase {
-            Phase::Asked(_) => true,
+            Phase::Asked(_) | Phase::BeforeIdle(_) => true,
             Phase::SignIn(sign_in) => sign_in.waits_for_answer(),
             Phase::Append(appending) => appending.waits_for_answer(),
             _ => false,
@@ -205,7 +207,7 @@ impl Session {
             Phase::Idle(tag) => self.idle_line(tag),
             Phase::Append(appending) => self.append_step(appending),
             Phase::Refused { swallow, reply } => self.refused_step(swallow, reply),
-            phase @ (Phase::Asked(_) | Phase::Handshake | Phase::Closed) => {
+            phase @ (Phase::Asked(_) | Phase::BeforeIdle(_) | Phase::Handshake | Phase::Closed) => {
                 self.phase = phase;
                 false
             }
@@ -377,8 +379,10 @@ impl Session {
             (Command::Enable(names), _) => self.enable(&tag, &names),
             (Command::Idle, _) => {
                 self.bad_commands = 0;
-                self.send(b"+ idling\r\n");
-                self.phase = Phase::Idle(tag);
+                // An EXPUNGE held back by an earlier command must not wait for the next change.
+                self.phase = Phase::BeforeIdle(tag.clone());
+                let enabled = self.enabled;
+                self.ask(Question::Operation { tag, operation: Operation::Noop, enabled });
             }
             (Command::Append(_), _) => self.bad(Some(tag), "expected the message".into()),
             (Command::Operation(operation), _) => self.operation(tag, operation),
@@ -453,6 +457,13 @@ impl Session {
         match (std::mem::replace(&mut self.phase, Phase::Command), answer) {
             (Phase::SignIn(sign_in), Answer::Sasl(answer)) => self.sasl_answered(sign_in, answer),
             (Phase::Asked(tag), Answer::Completed(completed)) => self.complete(&tag, completed),
+            (Phase::BeforeIdle(tag), Answer::Completed(completed)) => match completed.status {
+                Status::Ok => {
+                    self.send(b"+ idling\r\n");
+                    self.phase = Phase::Idle(tag);
+                }
+                _ => self.complete(&tag, completed),
+            },
             (Phase::Append(appending), answer) => self.append_answered(*appending, answer),
             (Phase::Closed, _) => self.phase = Phase::Closed,
             // An answer to another question: the driver is broken, and the client must not wait for ever.

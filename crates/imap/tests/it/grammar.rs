@@ -109,12 +109,12 @@ proptest! {
         cut in any::<prop::sample::Index>(),
     ) {
         let octets = [b"a LOGIN a b\r\n".to_vec(), commands.concat()].concat();
-        imap::properties::session_holds(&octets, cut.index(octets.len()), std::time::Instant::now());
+        crate::properties::session_holds(&octets, cut.index(octets.len()), std::time::Instant::now());
     }
 
     #[test]
     fn names_hold(text in "[a-zé日&*%/+,-]{0,20}") {
-        imap::properties::name_holds(&text);
+        crate::properties::name_holds(&text);
     }
 }
 

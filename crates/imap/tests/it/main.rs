@@ -5,10 +5,12 @@
 #![allow(clippy::disallowed_methods, reason = "transcripts are files, and a session needs some moment to begin at")]
 
 mod any;
+mod corpus;
 mod dialogues;
 mod grammar;
 mod limits;
 mod oracle;
+mod properties;
 mod responses;
 mod scripted;
 mod view;

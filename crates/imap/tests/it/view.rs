@@ -4,7 +4,7 @@ use imap::flag::SystemFlags;
 use imap::response::Responses;
 use imap::sequence::{Bound, Messages, Numbering, Numbers, Ranges, SequenceSet};
 use imap::server::Enabled;
-use imap::view::{Allowed, Changes, FlagChange, Snapshot, View, ViewError};
+use imap::view::{Allowed, Changes, FlagChange, Snapshot, Told, View, ViewError};
 use proptest::prelude::*;
 
 fn view(uids: &[u32]) -> View {
@@ -22,7 +22,7 @@ fn set(numbering: Numbering, first: Bound, last: Bound) -> Messages {
 
 fn told(view: &mut View, enabled: Enabled, allowed: Allowed) -> String {
     let mut responses = Responses::new(enabled);
-    view.tell(&mut responses, allowed).expect("loaded");
+    assert_eq!(view.tell(&mut responses, allowed), Ok(Told::All));
     String::from_utf8(responses.take()).expect("ASCII").replace("\r\n", "|")
 }
 
@@ -124,6 +124,38 @@ fn a_message_that_came_and_went_is_never_mentioned() {
     view.apply(Changes { mod_sequence: 12, appended: vec![6], flags: vec![flag_change(6, 12)], ..Changes::default() });
     view.apply(Changes { mod_sequence: 13, expunged: vec![6], ..Changes::default() });
     assert_eq!(told(&mut view, Enabled::default(), Allowed::Everything), "");
+}
+
+#[test]
+fn much_news_is_told_in_portions() {
+    let all: Vec<u32> = (1..=10_000).collect();
+    let mut view = view(&all);
+    let flags = (5_001..=10_000).rev().map(|uid| flag_change(uid, 11)).collect();
+    view.apply(Changes { mod_sequence: 12, expunged: (1..=5_000).collect(), flags, ..Changes::default() });
+    let mut responses = Responses::new(Enabled::default());
+    let (mut told, mut portions) = (String::new(), 0);
+    loop {
+        let progress = view.tell(&mut responses, Allowed::Everything).expect("loaded");
+        assert!(responses.len() < 100_000);
+        told.push_str(&String::from_utf8(responses.take()).expect("ASCII"));
+        portions += 1;
+        if progress == Told::All {
+            break;
+        }
+    }
+    assert!(portions > 3 && !view.has_news());
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!((lines.len(), lines[0], lines[4_999]), (10_000, "* 5000 EXPUNGE", "* 1 EXPUNGE"));
+    assert_eq!((lines[5_000], lines[9_999]), ("* 1 FETCH (FLAGS (\\Seen))", "* 5000 FETCH (FLAGS (\\Seen))"));
+}
+
+#[test]
+fn of_two_changes_the_later_one_is_told() {
+    let mut view = view(&[5]);
+    let unseen = FlagChange { system: SystemFlags::NONE, ..flag_change(5, 12) };
+    view.apply(Changes { mod_sequence: 11, flags: vec![flag_change(5, 11)], ..Changes::default() });
+    view.apply(Changes { mod_sequence: 12, flags: vec![unseen], ..Changes::default() });
+    assert_eq!(told(&mut view, Enabled::default(), Allowed::Everything), "* 1 FETCH (FLAGS ())|");
 }
 
 #[test]

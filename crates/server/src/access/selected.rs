@@ -2,7 +2,7 @@
 
 use imap::sequence::{Messages, Ranges};
 use imap::server::Completed;
-use imap::view::{Allowed, Changes, FlagChange, View, ViewError};
+use imap::view::{Allowed, Changes, FlagChange, Told, View, ViewError};
 use store::entry::{Changed, changes_since};
 use store::mailbox::ViewPoint;
 use store::{MailboxId, ModSeq, StoreError, UidSet};
@@ -140,15 +140,17 @@ impl Executor<'_, '_> {
         if !self.mailbox.as_deref().is_some_and(|selected| selected.view.has_news()) {
             return Ok(());
         }
-        let Some(selected) = self.mailbox.as_deref_mut() else { return Ok(()) };
-        if selected.view.tell(&mut self.responses, allowed).is_err() {
+        if self.mailbox.as_deref().is_some_and(|selected| selected.view.needs_load_to_tell()) {
             self.load().await?;
-            if let Some(selected) = self.mailbox.as_deref_mut() {
-                let _ = selected.view.tell(&mut self.responses, allowed);
+        }
+        loop {
+            let Some(selected) = self.mailbox.as_deref_mut() else { return Ok(()) };
+            let told = selected.view.tell(&mut self.responses, allowed);
+            self.send_when_much().await?;
+            if told != Ok(Told::More) {
+                return Ok(());
             }
         }
-        self.send_when_much().await?;
-        Ok(())
     }
 
     /// What is to be told now, outside of any command: IDLE.

@@ -1,24 +1,21 @@
-//! What must hold for any octets: called by tests and by fuzz targets alike.
+//! What must hold for any octets: called by tests and by the fuzz targets of `tests/fuzz` alike.
+#![allow(dead_code, reason = "each target uses its part")]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use auth::sasl::{self, Failure};
 use auth::{AccountId, Identity};
-use mail::Language;
-
-use crate::command::print;
-use crate::list::Matcher;
-use crate::parse::{self, Spelling};
-use crate::server::{
+use imap::command::print;
+use imap::list::Matcher;
+use imap::parse::{self, Spelling};
+use imap::server::{
     Action, Answer, COMMAND_OCTETS_MAX, Completed, Config, Input, Question, SPOOL_OCTETS_MAX, Session, Then, Transport,
 };
-use crate::utf7;
+use imap::utf7;
+use mail::Language;
 
 /// Octets are refused, or they are a command that is printed and read back as itself.
-///
-/// # Panics
-/// When that does not hold.
 pub fn command_holds(octets: &[u8]) {
     for spelling in [Spelling::Ascii, Spelling::Utf8] {
         if let Ok((tag, command)) = parse::command(octets, spelling) {
@@ -29,9 +26,6 @@ pub fn command_holds(octets: &[u8]) {
 }
 
 /// A text is refused, or it is the one encoding of a name; and as a pattern it matches itself when it holds no wildcard.
-///
-/// # Panics
-/// When that does not hold.
 pub fn name_holds(text: &str) {
     if let Ok(name) = utf7::decode(text) {
         assert_eq!(utf7::encode(&name), text);
@@ -41,9 +35,6 @@ pub fn name_holds(text: &str) {
 }
 
 /// A session that is sent these octets, whole or cut at `cut`, says the same, keeps its bounds, and gives memory back.
-///
-/// # Panics
-/// When that does not hold.
 pub fn session_holds(octets: &[u8], cut: usize, now: Instant) {
     let (left, right) = octets.split_at(cut.min(octets.len()));
     assert_eq!(conversation(&[octets], now), conversation(&[left, right], now));
