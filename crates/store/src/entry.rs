@@ -483,15 +483,36 @@ fn translated(
     Ok(format!("({sql})"))
 }
 
-/// Empties a mailbox that is being deleted.
-pub(crate) fn remove_all(tx: &mut dyn Transaction, mailbox: &Mailbox, now: UnixMillis) -> Result<(), StoreError> {
-    let counters = advance(tx, mailbox.id.account, Advance::default())?;
-    let every = 1..=u32::MAX;
-    release_messages(tx, mailbox.id, &every, Only::Every, &counters, now)?;
-    let mut gone = Gone::default();
-    take_out(tx, mailbox.id, &every, Only::Every, &mut gone)?;
-    advance(tx, mailbox.id.account, Advance { entries: -gone.entries, octets: -gone.octets, ..Advance::default() })?;
-    Ok(())
+/// Takes entries of deleted mailboxes out, at most [`EXPUNGE_ENTRIES_MAX`]; false when there is nothing left to do.
+pub(crate) fn clear_removed(tx: &mut dyn Transaction, now: UnixMillis) -> Result<bool, StoreError> {
+    let sql = "SELECT account, mailbox FROM mailbox_removed ORDER BY account, mailbox LIMIT 1";
+    let found = query_row(tx, sql, &[], |row| Ok((AccountId(row.integer(0)?), row.integer(1)?)))?;
+    let Some((account, number)) = found else { return Ok(false) };
+    let number = u32::try_from(number).map_err(|_| StoreError::Damaged("removed mailbox".into()))?;
+    let mailbox = MailboxId { account, number };
+    let counters = advance(tx, account, Advance::default())?;
+    let mut last = None;
+    tx.query(
+        "SELECT uid FROM entry WHERE account = $1 AND mailbox = $2 AND uid BETWEEN $3 AND $4 ORDER BY uid LIMIT $5",
+        &bounds(mailbox, &(1..=u32::MAX), EXPUNGE_ENTRIES_MAX),
+        &mut |row| {
+            last = Some(uid(row, 0)?);
+            Ok(ControlFlow::Continue(()))
+        },
+    )?;
+    match last {
+        Some(last) => {
+            let range = 1..=last.get();
+            release_messages(tx, mailbox, &range, Only::Every, &counters, now)?;
+            take_out(tx, mailbox, &range, Only::Every, &mut Gone::default())?;
+        }
+        None => {
+            let key = [account.0.into(), number.into()];
+            tx.execute("DELETE FROM vanished WHERE account = $1 AND mailbox = $2", &key)?;
+            tx.execute("DELETE FROM mailbox_removed WHERE account = $1 AND mailbox = $2", &key)?;
+        }
+    }
+    Ok(true)
 }
 
 /// Entries on their way.

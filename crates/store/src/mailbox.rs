@@ -462,7 +462,7 @@ pub fn rename(
     Ok(())
 }
 
-/// Deletes a mailbox and its messages. Its name stays subscribed (RFC 9051 §6.3.7).
+/// Deletes a mailbox and its messages: at once for everybody who looks, on disk with the next sweep. Its name stays subscribed (RFC 9051 §6.3.7).
 ///
 /// # Errors
 /// [`StoreError::Inbox`], [`StoreError::NoSuchMailbox`], [`StoreError::HasChildren`].
@@ -481,11 +481,13 @@ pub fn delete(
     if list(tx, account)?.iter().any(|other| other.name.is_below(name)) {
         return Err(StoreError::HasChildren);
     }
-    let counters = advance(tx, account, Advance { modseqs: 1, events: 1, ..Advance::default() })?;
-    crate::entry::remove_all(tx, &mailbox, now)?;
+    let octets = i64::try_from(mailbox.octets).unwrap_or(i64::MAX);
+    let by =
+        Advance { modseqs: 1, events: 1, entries: -i64::from(mailbox.entries), octets: -octets, ..Advance::default() };
+    let counters = advance(tx, account, by)?;
     let key = [account.0.into(), mailbox.id.number.into()];
-    tx.execute("DELETE FROM vanished WHERE account = $1 AND mailbox = $2", &key)?;
     tx.execute("DELETE FROM mailbox WHERE account = $1 AND id = $2", &key)?;
+    tx.execute("INSERT INTO mailbox_removed (account, mailbox) VALUES ($1, $2)", &key)?;
     let fields: [(&str, &dyn fmt::Display); 2] = [("mailbox", &mailbox.id.number), ("entries", &mailbox.entries)];
     event::record(tx, (account, counters.first_event), now, Kind::MailboxDeleted, &fields)?;
     tx.notify(Change::Mailboxes { account, modseq: counters.modseq });

@@ -203,12 +203,13 @@ impl Store {
         &self.0.stager.metrics
     }
 
-    /// Removes what nothing refers to; nothing while a backup runs. To be called every few minutes.
+    /// Takes out what deleted mailboxes held, and removes blobs nothing refers to; no blob while a backup runs. To be called every few minutes.
     ///
     /// # Errors
     /// The engine's.
     pub async fn sweep(&self, now: UnixMillis) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
+        while self.transaction(move |tx| crate::entry::clear_removed(tx, now)).await? {}
         loop {
             let blobs = self.0.stager.blobs.clone();
             let removal = self.0.removal.clone();

@@ -250,7 +250,8 @@ fn account_faults(view: &mut dyn Snapshot, account: AccountId) -> Result<Vec<Fau
 
     let lost = "SELECT e.mailbox, e.uid FROM entry e LEFT JOIN message m ON m.id = e.account * 4294967296 + e.message \
                 LEFT JOIN mailbox b ON b.account = e.account AND b.id = e.mailbox \
-                WHERE e.account = $1 AND (m.id IS NULL OR b.id IS NULL)";
+                LEFT JOIN mailbox_removed r ON r.account = e.account AND r.mailbox = e.mailbox \
+                WHERE e.account = $1 AND (m.id IS NULL OR (b.id IS NULL AND r.mailbox IS NULL))";
     let found = query_all(view, lost, &key, |row| Ok((row.integer(0)?, row.integer(1)?)))?;
     faults.extend(
         found.into_iter().map(|(id, uid)| Fault::EntryWithoutMessage { mailbox: mailbox(id), uid: narrow(uid) }),

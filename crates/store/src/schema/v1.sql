@@ -100,6 +100,13 @@ CREATE TABLE mailbox (
     UNIQUE (account, name)
 ) /*clustered*/;
 
+-- A deleted mailbox whose entries are still to be taken out, a few in each transaction, so that deliveries need not wait.
+CREATE TABLE mailbox_removed (
+    account BIGINT NOT NULL,
+    mailbox BIGINT NOT NULL,
+    PRIMARY KEY (account, mailbox)
+) /*clustered*/;
+
 -- Names, not mailboxes, are subscribed to: they stay when the mailbox goes (RFC 9051 §6.3.7).
 CREATE TABLE subscription (
     account BIGINT NOT NULL REFERENCES account (id),

@@ -286,3 +286,14 @@ async fn a_panic_in_a_transaction_stays_in_it() {
     assert_eq!(world.inbox().await.recent_from, 1);
     world.append(inbox, b"on it goes", Flags::none()).await;
 }
+
+#[tokio::test]
+async fn a_store_has_one_process_and_its_lock_dies_with_it() {
+    let world = World::new().await;
+    let config = Config::in_folder(world.folder.path());
+    assert!(Store::open(&config).err().unwrap().to_string().contains("in use"));
+    let folder = world.folder.clone();
+    drop(world);
+    Store::open(&config).unwrap();
+    drop(folder);
+}

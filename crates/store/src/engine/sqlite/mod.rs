@@ -28,6 +28,9 @@ use statement::View;
 /// Transactions that may wait for the writer; whoever comes then waits to be taken.
 const WAITING_MAX: usize = 1_024;
 
+/// Times the lock is tried, 100 ms apart.
+const LOCK_TRIES: u32 = 20;
+
 /// Prepared statements kept for each connection.
 const STATEMENTS_MAX: usize = 256;
 
@@ -45,6 +48,8 @@ pub(crate) struct Sqlite {
     writer: Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     readers: Arc<Readers>,
+    /// Held against a second process; the system gives it up with ours, however that ends.
+    lock: Mutex<Option<File>>,
 }
 
 struct Readers {
@@ -61,6 +66,7 @@ struct Readers {
 impl Sqlite {
     pub(crate) fn open(folder: &Path, readers: usize, parts: Parts) -> Result<Sqlite, StoreError> {
         let path = folder.join("sceau.sqlite");
+        let lock = take_lock(&folder.join("sceau.lock"))?;
         let connection = open_writer(&path)?;
         let (blobs, metrics, health) = (parts.blobs.clone(), parts.metrics.clone(), parts.health.clone());
         let database = Arc::new(File::open(&path).map_err(|error| disk_error("opening the database", &error))?);
@@ -77,7 +83,35 @@ impl Sqlite {
         let readers =
             Readers { permits, idle: Mutex::default(), path: path.clone(), blobs, metrics, _database: database };
         let threads = Mutex::new(vec![thread, checkpointer]);
-        Ok(Sqlite { path, writer: Mutex::new(Some(sender)), threads, readers: Arc::new(readers) })
+        Ok(Sqlite {
+            path,
+            writer: Mutex::new(Some(sender)),
+            threads,
+            readers: Arc::new(readers),
+            lock: Mutex::new(Some(lock)),
+        })
+    }
+}
+
+/// One process at a time: another would not wake our sessions, nor we its.
+fn take_lock(path: &Path) -> Result<File, StoreError> {
+    let file = File::options().create(true).truncate(false).write(true).open(path);
+    let file = file.map_err(|error| disk_error("opening the lock", &error))?;
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            // A process that was killed a moment ago may still be going.
+            Err(std::fs::TryLockError::WouldBlock) => std::thread::sleep(std::time::Duration::from_millis(100)),
+            Err(std::fs::TryLockError::Error(error)) => return Err(disk_error("taking the lock", &error).into()),
+        }
+    }
+    let text = format!("{} is in use by another process: stop it, or use its admin socket", path.display());
+    Err(EngineError::Other(text).into())
+}
+
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 
@@ -169,10 +203,12 @@ impl Engine for Sqlite {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.readers.permits.close();
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        for thread in threads {
+        let ourselves = std::thread::current().id();
+        for thread in threads.into_iter().filter(|thread| thread.thread().id() != ourselves) {
             let _ = thread.join();
         }
         self.readers.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }
 
@@ -180,7 +216,7 @@ fn open_reader(path: &Path) -> Result<Connection, EngineError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(|error| engine_error(&error))?;
     configure(&connection)?;
-    pragma(&connection, "cache_size = -16384")?;
+    pragma(&connection, "cache_size = -8192")?;
     pragma(&connection, "query_only = ON")?;
     Ok(connection)
 }
