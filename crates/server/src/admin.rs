@@ -7,6 +7,7 @@ mod operations;
 mod passwords;
 mod request;
 mod socket;
+mod streams;
 
 pub use append::Order;
 pub use client::{Client, ClientError};
@@ -15,3 +16,4 @@ pub(crate) use operations::{create_account, create_domain};
 pub use passwords::{NewPassword, hash_generated};
 pub use request::{AccountView, DomainView, Failed, Request, SessionView, StructureView};
 pub use socket::{bind_admin_socket, serve_admin_socket};
+pub use streams::{Event, Events};

@@ -154,11 +154,17 @@ impl ListenerConfig {
 /// # Errors
 /// The store's.
 pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
-    let folder = config.data.join("store");
-    let mut settings = store::Config::in_folder(&folder);
-    settings.reserve_octets = config.limits.reserve_octets;
+    let settings = store_settings(config);
+    let folder = settings.folder.clone();
     let opened = tokio::task::spawn_blocking(move || Store::open(&settings)).await?;
     opened.with_context(|| format!("opening the store in {}", folder.display()))
+}
+
+/// Where the store of a configuration is, and how it works.
+pub fn store_settings(config: &Config) -> store::Config {
+    let mut settings = store::Config::in_folder(config.data.join("store"));
+    settings.reserve_octets = config.limits.reserve_octets;
+    settings
 }
 
 /// The way into a store.

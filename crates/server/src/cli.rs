@@ -1,10 +1,12 @@
 //! The command line: what `sceau` is told, and what it says.
 
 mod accounts;
+mod export;
 mod output;
 mod passwords;
 mod sessions;
 mod transfers;
+mod upkeep;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -54,6 +56,14 @@ enum Command {
     Session(sessions::SessionCommand),
     /// Bring in mail from a Maildir or an mbox
     Import(transfers::Import),
+    /// Write an account's mail as a Maildir
+    Export(export::Export),
+    /// Check every octet and every count of the store; one line per fault
+    Verify(upkeep::Verify),
+    /// Copy everything into a folder while mail flows
+    Backup(upkeep::Backup),
+    /// Bring back a backup: all of it, one mailbox, or one message
+    Restore(upkeep::Restore),
 }
 
 /// Which configuration.
@@ -115,6 +125,10 @@ impl Command {
             Command::Account(command) => command.run().await,
             Command::Session(command) => command.run().await,
             Command::Import(command) => command.run().await,
+            Command::Export(command) => command.run().await,
+            Command::Verify(command) => command.run().await,
+            Command::Backup(command) => command.run().await,
+            Command::Restore(command) => command.run().await,
         }
     }
 }

@@ -112,7 +112,8 @@ impl Server {
         let admin_socket = assembly.config.admin_socket.clone();
         let socket = bind_admin_socket(&admin_socket).with_context(|| format!("binding {}", admin_socket.display()))?;
         let hooks = Arc::new(Running(assembly.clone()));
-        let administration = Administration::in_server(assembly.store.clone(), assembly.delivery.clone(), hooks);
+        let administration =
+            Administration::in_server(&assembly.config, assembly.store.clone(), assembly.delivery.clone(), hooks);
         until(&stopping, serve_admin_socket(socket, administration));
         for (door, socket) in bound {
             let accepting = doors::accept(socket, door, assembly.clone(), tracker.clone(), stopping.clone());

@@ -3,7 +3,7 @@
 use delivery::{AppendOrder, Delivery, Door};
 use serde_json::{Value, json};
 use store::mailbox::{self, MailboxName};
-use store::{AccountId, FlagBits, Flags, MailboxId, Store, StoreError, SystemFlag, UnixMillis};
+use store::{AccountId, FlagBits, Flags, MailboxId, StoreError, SystemFlag, UnixMillis};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::{Administration, Failed};
@@ -45,9 +45,24 @@ impl Administration {
         })
     }
 
+    /// The mailbox of that name, made and subscribed when it is missing.
+    pub(super) async fn ensure_mailbox(&self, account: AccountId, name: &str) -> Result<MailboxId, Failed> {
+        let name = MailboxName::parse(name).map_err(Failed::because)?;
+        let at = now();
+        let ensured = self.store().transaction(move |tx| match mailbox::by_name(tx, account, &name)? {
+            Some(found) => Ok(found.id),
+            None => {
+                let made = mailbox::create(tx, account, &name, None, at)?;
+                mailbox::subscribe(tx, account, &name)?;
+                Ok::<_, StoreError>(made)
+            }
+        });
+        ensured.await.map_err(Failed::because)
+    }
+
     async fn take<R: AsyncRead + Unpin + Send>(&self, order: &Order, body: &mut R) -> Result<Value, Failed> {
         let account = self.find(&order.account).await?.id;
-        let mailbox = ensure_mailbox(self.store(), account, &order.mailbox).await?;
+        let mailbox = self.ensure_mailbox(account, &order.mailbox).await?;
         let delivery: &Delivery = self.delivery();
         let mut incoming =
             delivery.begin(Door::Append).await.map_err(|refusal| Failed(refusal.sentence(mail::Language::English)))?;
@@ -63,20 +78,6 @@ impl Administration {
         let appended = incoming.append(order).await.map_err(Failed::because)?;
         Ok(json!({ "uid": appended.uid.get() }))
     }
-}
-
-async fn ensure_mailbox(store: &Store, account: AccountId, name: &str) -> Result<MailboxId, Failed> {
-    let name = MailboxName::parse(name).map_err(Failed::because)?;
-    let at = now();
-    let ensured = store.transaction(move |tx| match mailbox::by_name(tx, account, &name)? {
-        Some(found) => Ok(found.id),
-        None => {
-            let made = mailbox::create(tx, account, &name, None, at)?;
-            mailbox::subscribe(tx, account, &name)?;
-            Ok::<_, StoreError>(made)
-        }
-    });
-    ensured.await.map_err(Failed::because)
 }
 
 /// `\Seen`, `$Forwarded`, …; what is neither a system flag nor an atom is left out.

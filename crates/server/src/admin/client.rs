@@ -4,11 +4,13 @@ use std::io;
 use std::path::PathBuf;
 
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::mpsc;
 
 use super::append::Order;
+use super::streams::{EVENTS_MAX, Event};
 use super::{Administration, Failed, Request};
 use crate::config::Config;
 use crate::data_folder::DataFolder;
@@ -70,7 +72,7 @@ impl Client {
                 let folder = DataFolder::take(&config.data).map_err(|error| failed(error.to_string()))?;
                 let store = crate::assembly::open_store(config).await.map_err(|error| failed(format!("{error:#}")))?;
                 let delivery = crate::assembly::delivery(config, &store, None);
-                let administration = Box::new(Administration::on_store(store, delivery));
+                let administration = Box::new(Administration::on_store(config, store, delivery));
                 Ok(Client::Store { administration, folder })
             }
             Err(source) => Err(ClientError::Socket { path: path.clone(), source }),
@@ -92,6 +94,46 @@ impl Client {
             Client::Server { replies, requests } => {
                 send(requests, &request).await?;
                 reply(replies).await
+            }
+        }
+    }
+
+    /// Does a request that tells as it goes.
+    ///
+    /// # Errors
+    /// As [`Client::ask`]; what `on_event` answers.
+    pub async fn stream(
+        &mut self,
+        request: Request,
+        mut on_event: impl FnMut(Event) -> Result<(), Failed>,
+    ) -> Result<Value, Failed> {
+        match self {
+            Client::Store { administration, .. } => {
+                let (events, mut told) = mpsc::channel(EVENTS_MAX);
+                let hearing = async {
+                    while let Some(event) = told.recv().await {
+                        on_event(event)?;
+                    }
+                    Ok::<_, Failed>(())
+                };
+                let (result, heard) = tokio::join!(administration.stream(request, events), hearing);
+                heard?;
+                result
+            }
+            Client::Server { replies, requests } => {
+                send(requests, &request).await?;
+                loop {
+                    let mut line = line(replies).await?;
+                    if let Some(event) = line.get_mut("event").map(Value::take) {
+                        on_event(Event::Line(event))?;
+                    } else if let Some(count) = line.get("octets").and_then(Value::as_u64) {
+                        let mut octets = vec![0; usize::try_from(count).map_err(Failed::because)?];
+                        replies.read_exact(&mut octets).await.map_err(Failed::because)?;
+                        on_event(Event::Octets(octets))?;
+                    } else {
+                        return last_word(line);
+                    }
+                }
             }
         }
     }
@@ -138,9 +180,16 @@ async fn send(requests: &mut OwnedWriteHalf, request: &Request) -> Result<(), Fa
 }
 
 async fn reply(replies: &mut BufReader<OwnedReadHalf>) -> Result<Value, Failed> {
+    last_word(line(replies).await?)
+}
+
+async fn line(replies: &mut BufReader<OwnedReadHalf>) -> Result<Value, Failed> {
     let mut line = String::new();
     replies.read_line(&mut line).await.map_err(Failed::because)?;
-    let mut reply: Value = serde_json::from_str(&line).map_err(|_| Failed("the server went away".into()))?;
+    serde_json::from_str(&line).map_err(|_| Failed("the server went away".into()))
+}
+
+fn last_word(mut reply: Value) -> Result<Value, Failed> {
     match reply.get_mut("done").map(Value::take) {
         Some(done) => Ok(done),
         None => {

@@ -1,5 +1,6 @@
 //! The requests, done on a store.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use auth::AccountId;
@@ -12,7 +13,9 @@ use store::account::{Account, NewAccount, State};
 use store::{Snapshot, Store, StoreError, StructureId, Transaction, UnixMillis};
 
 use super::passwords::{self, NewPassword};
+use super::streams::taken_along;
 use super::{AccountView, DomainView, Failed, Request, SessionView, StructureView};
+use crate::config::Config;
 use crate::machine::now;
 use crate::sessions::{Listed, SessionId, Sessions};
 
@@ -34,23 +37,29 @@ pub trait Hooks: Send + Sync + 'static {
 pub struct Administration {
     store: Store,
     delivery: Delivery,
+    taken_along: Arc<[PathBuf]>,
     hooks: Option<Arc<dyn Hooks>>,
 }
 
 impl Administration {
     /// On the store alone.
-    pub fn on_store(store: Store, delivery: Delivery) -> Administration {
-        Administration { store, delivery, hooks: None }
+    pub fn on_store(config: &Config, store: Store, delivery: Delivery) -> Administration {
+        Administration { store, delivery, taken_along: taken_along(config).into(), hooks: None }
     }
 
     /// In a running server.
-    pub fn in_server(store: Store, delivery: Delivery, hooks: Arc<dyn Hooks>) -> Administration {
-        Administration { store, delivery, hooks: Some(hooks) }
+    pub fn in_server(config: &Config, store: Store, delivery: Delivery, hooks: Arc<dyn Hooks>) -> Administration {
+        Administration { store, delivery, taken_along: taken_along(config).into(), hooks: Some(hooks) }
     }
 
     /// The store.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// What a backup takes along.
+    pub(super) fn taken_along(&self) -> &[PathBuf] {
+        &self.taken_along
     }
 
     /// The way in for messages.
@@ -80,9 +89,11 @@ impl Administration {
             Request::AccountEnable { account } => self.account_state(account, State::Active).await,
             Request::SessionList => self.session_list(),
             Request::SessionEnd { session, account } => self.session_end(session, account).await,
-            Request::Append { .. } | Request::Verify | Request::Backup { .. } => {
-                Err(Failed("this request has a stream of its own".into()))
-            }
+            Request::Append { .. }
+            | Request::Verify
+            | Request::Backup { .. }
+            | Request::Restore { .. }
+            | Request::Export { .. } => Err(Failed("this request has a stream of its own".into())),
         }
     }
 
@@ -251,7 +262,7 @@ impl Administration {
         self.store.transaction(closure).await.map_err(Failed::because)
     }
 
-    async fn read<T, F>(&self, closure: F) -> Result<T, Failed>
+    pub(super) async fn read<T, F>(&self, closure: F) -> Result<T, Failed>
     where
         T: Send + 'static,
         F: Fn(&mut dyn Snapshot) -> Result<T, StoreError> + Send + 'static,

@@ -102,6 +102,24 @@ pub enum Request {
         /// The folder.
         destination: std::path::PathBuf,
     },
+    /// Brings back a mailbox of a backup under another name, or one message of it.
+    Restore {
+        /// The backup's folder.
+        backup: std::path::PathBuf,
+        /// An address of the account.
+        account: String,
+        /// The mailbox in the backup.
+        mailbox: String,
+        /// The message; the whole mailbox when missing.
+        uid: Option<u32>,
+        /// The mailbox it goes to; a new one named after the first when missing.
+        into: Option<String>,
+    },
+    /// Gives every message of an account: `mailbox`, then `record` and octets for each.
+    Export {
+        /// An address of the account.
+        account: String,
+    },
 }
 
 /// Why a request was not done.
@@ -169,6 +187,13 @@ pub struct SessionView {
     pub acting_for: Option<i64>,
     /// How long it has been open.
     pub age_seconds: u64,
+}
+
+impl Request {
+    /// Whether events come before the reply.
+    pub fn is_streamed(&self) -> bool {
+        matches!(self, Request::Verify | Request::Backup { .. } | Request::Restore { .. } | Request::Export { .. })
+    }
 }
 
 impl Failed {

@@ -6,9 +6,12 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::unix::OwnedWriteHalf;
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc;
 
 use super::append::Order;
+use super::streams::{EVENTS_MAX, Event};
 use super::{Administration, Failed, Request};
 
 /// Octets of a request line.
@@ -67,6 +70,7 @@ async fn serve_client(stream: UnixStream, administration: Administration) -> io:
                         let order = Order { account, mailbox, flags, internal_date };
                         administration.append(&order, octets, &mut reading).await?
                     }
+                    request if request.is_streamed() => tell(&administration, request, &mut writing).await?,
                     request => administration.execute(request).await,
                 };
                 let outcome = if result.is_ok() { "done" } else { "failed" };
@@ -77,6 +81,31 @@ async fn serve_client(stream: UnixStream, administration: Administration) -> io:
         };
         writing.write_all(format!("{}\n", reply_line(&reply)).as_bytes()).await?;
     }
+}
+
+/// Does a request and writes its events as they come; octets follow a line that counts them.
+async fn tell(
+    administration: &Administration,
+    request: Request,
+    writing: &mut OwnedWriteHalf,
+) -> io::Result<Result<Value, Failed>> {
+    let (events, mut told) = mpsc::channel(EVENTS_MAX);
+    // A client that went away ends the work: its receiver goes with this future.
+    let writing_events = async move {
+        while let Some(event) = told.recv().await {
+            match event {
+                Event::Line(line) => writing.write_all(format!("{}\n", json!({ "event": line })).as_bytes()).await?,
+                Event::Octets(octets) => {
+                    writing.write_all(format!("{}\n", json!({ "octets": octets.len() })).as_bytes()).await?;
+                    writing.write_all(&octets).await?;
+                }
+            }
+        }
+        Ok::<_, io::Error>(())
+    };
+    let (result, written) = tokio::join!(administration.stream(request, events), writing_events);
+    written?;
+    Ok(result)
 }
 
 /// The command's word, for the log: arguments may hold addresses and passwords.

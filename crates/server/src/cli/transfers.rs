@@ -116,7 +116,8 @@ fn reading(path: &Path) -> String {
     format!("reading {}", path.display())
 }
 
-fn bar(length: u64, what: &str) -> ProgressBar {
+/// A bar with the name of a mailbox.
+pub(super) fn bar(length: u64, what: &str) -> ProgressBar {
     let bar = ProgressBar::new(length).with_message(what.to_owned());
     if let Ok(style) = ProgressStyle::with_template("{msg:24} {bar:40} {percent:>3} %  {eta}") {
         bar.set_style(style);

@@ -1,0 +1,132 @@
+//! `sceau verify`, `sceau backup`, `sceau restore`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::Value;
+
+use super::ConfigFile;
+use super::output::{Form, print_value};
+use crate::admin::{Event, Failed, Request};
+use crate::data_folder::DataFolder;
+use crate::machine::now;
+
+/// `sceau verify`
+#[derive(Debug, Args)]
+pub struct Verify {
+    #[command(flatten)]
+    form: Form,
+    #[command(flatten)]
+    config: ConfigFile,
+}
+
+/// `sceau backup`
+#[derive(Debug, Args)]
+pub struct Backup {
+    /// The folder; an earlier backup in it makes this one incremental
+    destination: PathBuf,
+    #[command(flatten)]
+    config: ConfigFile,
+}
+
+/// `sceau restore`
+#[derive(Debug, Args)]
+pub struct Restore {
+    /// The backup's folder
+    backup: PathBuf,
+    /// Only this account's: an address of it
+    #[arg(long, requires = "mailbox")]
+    account: Option<String>,
+    /// Only this mailbox, as a new one
+    #[arg(long, requires = "account")]
+    mailbox: Option<String>,
+    /// Only the message of this UID
+    #[arg(long, requires = "mailbox")]
+    uid: Option<u32>,
+    /// The mailbox it goes to
+    #[arg(long, requires = "mailbox")]
+    into: Option<String>,
+    #[command(flatten)]
+    config: ConfigFile,
+}
+
+impl Verify {
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        let (verified, faults) = streamed(&self.config, Request::Verify, "verifying").await?;
+        print_value(self.form, &verified)?;
+        Ok(if faults == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+impl Backup {
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        std::fs::create_dir_all(&self.destination)
+            .with_context(|| format!("creating {}", self.destination.display()))?;
+        let destination = whole_path(&self.destination)?;
+        let (done, _) = streamed(&self.config, Request::Backup { destination }, "backing up").await?;
+        let count = |key: &str| done.get(key).and_then(Value::as_u64).unwrap_or(0);
+        println!("backed up: {} files, {} of them new", count("files"), count("new"));
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Restore {
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        let backup = whole_path(&self.backup)?;
+        let (Some(account), Some(mailbox)) = (self.account, self.mailbox) else {
+            return restore_whole(&self.config, &backup).await;
+        };
+        let request = Request::Restore { backup, account, mailbox, uid: self.uid, into: self.into };
+        let (done, faults) = streamed(&self.config, request, "restoring").await?;
+        println!("{} messages restored, {faults} lost", done.get("messages").unwrap_or(&Value::Null));
+        Ok(if faults == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+/// Into a data folder that holds no store; no server may run on it.
+async fn restore_whole(file: &ConfigFile, backup: &Path) -> anyhow::Result<ExitCode> {
+    let config = file.load()?;
+    let folder = DataFolder::take(&config.data).context("stop the server first")?;
+    let settings = crate::assembly::store_settings(&config);
+    let store = store::restore::whole(backup, &settings, now()).await?;
+    store.close().await;
+    drop(folder);
+    println!("restored into {}; every mailbox has a new UIDVALIDITY", config.data.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs a request behind a spinner; each fault is a line on standard output. Gives the last word and the number of faults.
+pub(super) async fn streamed(config: &ConfigFile, request: Request, what: &str) -> anyhow::Result<(Value, u64)> {
+    let mut client = config.client().await?;
+    let spinner = ProgressBar::new_spinner().with_message(what.to_owned());
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {pos}") {
+        spinner.set_style(style);
+    }
+    let mut faults = 0;
+    let outcome = client
+        .stream(request, |event| {
+            let Event::Line(line) = event else {
+                return Err(Failed("octets nobody asked for".into()));
+            };
+            if let Some(fault) = line.get("fault").and_then(Value::as_str) {
+                faults += 1;
+                spinner.suspend(|| println!("{fault}"));
+            }
+            if let Some(position) = line.get("progress").and_then(Value::as_u64) {
+                spinner.set_position(position);
+            }
+            Ok(())
+        })
+        .await;
+    spinner.finish_and_clear();
+    client.close().await;
+    Ok((outcome?, faults))
+}
+
+/// The server works in another folder than the person at the terminal.
+pub(super) fn whole_path(path: &Path) -> anyhow::Result<PathBuf> {
+    std::fs::canonicalize(path).with_context(|| format!("finding {}", path.display()))
+}
