@@ -285,7 +285,10 @@ impl View {
             };
             self.own.iter().any(same)
         };
-        let untold = |change: &FlagChange| !own(change) && self.expunged.binary_search(&change.uid).is_err();
+        // An own change on top of somebody else's that was not told yet is told with it: the flags are one list.
+        let waits = |change: &FlagChange| self.flags.binary_search_by_key(&change.uid, |known| known.uid).is_ok();
+        let untold =
+            |change: &FlagChange| (!own(change) || waits(change)) && self.expunged.binary_search(&change.uid).is_err();
         let news: Vec<FlagChange> = changes.flags.into_iter().filter(untold).collect();
         if !news.is_empty() {
             // Stable: of two changes of a message the later one counts.

@@ -2,7 +2,7 @@
 
 use mail::mime::{EnvelopeFields, Part};
 
-use super::text::{number, string};
+use super::text::number;
 use super::untagged::{Responses, part_number, section};
 use super::{envelope, structure};
 use crate::command::{PartNumber, Section};
@@ -227,15 +227,6 @@ impl<'a> FetchResponse<'a> {
     /// Octets of the literal announced last.
     pub fn octets(&mut self, octets: &[u8]) -> &mut Self {
         self.responses.octets.extend_from_slice(octets);
-        self
-    }
-
-    /// A short text under its own name, quoted or literal as needed: for items of later extensions.
-    pub fn text(&mut self, name: &str, value: &[u8]) -> &mut Self {
-        let charset = self.responses.charset;
-        let out = self.item(name.as_bytes());
-        out.push(b' ');
-        string(out, value, charset);
         self
     }
 

@@ -119,6 +119,18 @@ fn own_changes_are_not_told_again() {
 }
 
 #[test]
+fn a_silent_change_does_not_hide_what_somebody_else_did_before() {
+    let mut view = view(&[5]);
+    let flagged = FlagChange { system: SystemFlags::FLAGGED, ..flag_change(5, 11) };
+    view.apply(Changes { mod_sequence: 11, flags: vec![flagged], ..Changes::default() });
+    view.made(12, Ranges::from_numbers([5]));
+    let both = FlagChange { system: SystemFlags::FLAGGED.union(SystemFlags::SEEN), ..flag_change(5, 12) };
+    view.apply(Changes { mod_sequence: 12, flags: vec![both], ..Changes::default() });
+    let told = told(&mut view, Enabled::default(), Allowed::Everything);
+    assert_eq!(told, "* 1 FETCH (FLAGS (\\Flagged \\Seen))|");
+}
+
+#[test]
 fn a_message_that_came_and_went_is_never_mentioned() {
     let mut view = view(&[5]);
     view.apply(Changes { mod_sequence: 12, appended: vec![6], flags: vec![flag_change(6, 12)], ..Changes::default() });

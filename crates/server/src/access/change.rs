@@ -17,6 +17,8 @@ use super::selected::ranges;
 impl Executor<'_, '_> {
     pub(super) async fn store_flags(&mut self, change: Store) -> Result<Completed, Stop> {
         self.selected_for_change()?;
+        // What others changed before must not pass for ours, which `.SILENT` does not tell.
+        self.catch_up().await?;
         let uids = self.resolve_uids(&change.messages).await?;
         let mailbox = self.selected()?.id;
         let operation = match change.how {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use imap::MailboxName;
 use imap::command::{ListCommand, ListPattern, SpecialUse, StatusItem};
-use imap::list::{combined, matches};
+use imap::list::{Matcher, combined};
 use imap::response::{Code, ListResponse, StatusResponse};
 use imap::server::Completed;
 use store::StoreError;
@@ -36,10 +36,10 @@ impl Executor<'_, '_> {
             self.responses.separator();
             return Ok(Completed::ok("LIST completed"));
         }
-        let patterns: Vec<String> =
-            command.patterns.iter().map(|pattern| combined(&command.reference, &pattern.0)).collect();
+        let patterns = command.patterns.iter().map(|pattern| Matcher::new(&combined(&command.reference, &pattern.0)));
+        let patterns: Vec<Matcher> = patterns.collect();
         let (names, rows) = self.names().await?;
-        let any = |name: &MailboxName| patterns.iter().any(|pattern| matches(pattern, name.as_str()));
+        let any = |name: &MailboxName| patterns.iter().any(|pattern| pattern.matches(name.as_str()));
         for line in names.list(&command.selection, &command.returns, any) {
             self.responses.list(&response(&line));
             // After its LIST response, and only for what can be selected (RFC 5819 §2).
@@ -52,9 +52,9 @@ impl Executor<'_, '_> {
     }
 
     pub(super) async fn lsub(&mut self, reference: &str, pattern: &ListPattern) -> Result<Completed, Stop> {
-        let pattern = combined(reference, &pattern.0);
+        let pattern = Matcher::new(&combined(reference, &pattern.0));
         let (names, _) = self.names().await?;
-        for line in names.lsub(|name| matches(&pattern, name.as_str())) {
+        for line in names.lsub(|name| pattern.matches(name.as_str())) {
             self.responses.lsub(&response(&line));
             self.send_when_much().await?;
         }

@@ -114,7 +114,7 @@ impl Executor<'_, '_> {
     }
 
     /// Reads what changed since the view's moment, when the feed says that something did.
-    async fn catch_up(&mut self) -> Result<(), Stop> {
+    pub(super) async fn catch_up(&mut self) -> Result<(), Stop> {
         let Some(selected) = self.mailbox.as_deref() else { return Ok(()) };
         let (id, point) = (selected.id, selected.view_point());
         if self.changes.latest().mailbox(id) <= point.modseq {
