@@ -246,3 +246,36 @@ async fn an_unfinished_backup_is_none() {
     let folder = tempfile::tempdir().unwrap();
     assert!(matches!(Backup::open(folder.path(), Arc::new(RealDisk)), Err(StoreError::Damaged(_))));
 }
+
+/// Messages come, go and are swept while a backup is made; what comes back has no fault.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_is_consistent_while_mail_flows() {
+    let world = World::new().await;
+    let inbox = world.inbox().await.id;
+    for number in 0..20_u8 {
+        world.append(inbox, &[number; LARGE], Flags::none()).await;
+    }
+    let store = world.store.clone();
+    let traffic = tokio::spawn(async move {
+        for number in 0..40_u8 {
+            let content = vec![number; if number % 2 == 0 { LARGE } else { 900 }];
+            let staged = crate::world::stage(&store, &content).await.unwrap();
+            let deleted = Flags::system(&[SystemFlag::Deleted]);
+            crate::world::append(&store, inbox, staged, deleted).await.unwrap();
+            store.transaction(move |tx| store::entry::expunge(tx, inbox, store::entry::Scope::All, NOW)).await.unwrap();
+            store.sweep(UnixMillis(NOW.0 + 2 * store::blob::DYING_GRACE_MILLIS)).await.unwrap();
+        }
+    });
+    let to = tempfile::tempdir().unwrap();
+    let mut rounds = 0;
+    while !traffic.is_finished() {
+        world.store.backup(to.path(), &[], NOW, |_| ()).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let restored = store::restore::whole(to.path(), &Config::in_folder(folder.path()), NOW).await.unwrap();
+        restored.sweep(MUCH_LATER).await.unwrap();
+        assert_eq!(faults(&restored).await, []);
+        rounds += 1;
+    }
+    traffic.await.unwrap();
+    assert!(rounds > 0);
+}

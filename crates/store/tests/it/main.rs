@@ -9,6 +9,7 @@
 )]
 
 mod faults;
+mod format;
 mod keeping;
 mod life;
 mod model;

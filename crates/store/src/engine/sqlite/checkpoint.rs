@@ -25,6 +25,12 @@ const LOG_PAGES: u64 = 8_192;
 /// Pages from which the file is cut: 512 MiB. It gets there when a reader, such as a backup, holds it for long.
 const TRUNCATE_PAGES: u64 = 131_072;
 
+/// Pages few enough to hold the writer for.
+const HELD_PAGES: u64 = 512;
+
+/// Rounds beside the writer before it is held in any case.
+const ROUNDS_MAX: u32 = 4;
+
 /// Who may write to the log now.
 #[derive(Default)]
 pub(super) struct Gate {
@@ -124,12 +130,21 @@ impl Worker {
     }
 
     fn move_pages(&self) {
-        let Some(left) = self.checkpoint("PASSIVE") else { return };
         // SQLite syncs the database only with the last page of the log, for which the writer is held: most of it is made
-        // durable before.
-        if let Err(error) = self.database.sync_data() {
-            self.health.poison("checkpointing", &error);
-            return;
+        // durable before. Each round leaves what came during it, which is less than before.
+        let mut left = LOG_PAGES;
+        for _ in 0..ROUNDS_MAX {
+            match self.checkpoint("PASSIVE") {
+                Some(pages) => left = pages,
+                None => return,
+            }
+            if let Err(error) = self.database.sync_data() {
+                self.health.poison("checkpointing", &error);
+                return;
+            }
+            if left < HELD_PAGES {
+                break;
+            }
         }
         // A reader that still needs pages of the log stops the rest: it is tried again after the next commit.
         if left < LOG_PAGES {
