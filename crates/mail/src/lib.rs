@@ -10,7 +10,6 @@ pub mod header;
 pub mod language;
 pub mod message;
 pub mod mime;
-pub mod properties;
 pub mod refusal;
 pub mod status;
 pub mod trace;

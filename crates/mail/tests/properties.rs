@@ -2,8 +2,9 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod fuzzed;
+
 use mail::mime::{Limits, Scanner};
-use mail::properties;
 use proptest::prelude::*;
 
 /// Pieces that make structure when they meet by chance.
@@ -47,26 +48,26 @@ proptest! {
 
     #[test]
     fn any_message(pieces in prop::collection::vec(message_piece(), 0..40)) {
-        properties::of_a_message(pieces.concat().as_bytes());
+        fuzzed::message(pieces.concat().as_bytes());
     }
 
     #[test]
     fn any_submission(pieces in prop::collection::vec(message_piece(), 0..30)) {
-        properties::of_a_submission(pieces.concat().as_bytes());
+        fuzzed::submission(pieces.concat().as_bytes());
     }
 
     #[test]
     fn any_octets(octets: Vec<u8>) {
-        properties::of_a_message(&octets);
-        properties::of_a_submission(&octets);
-        properties::of_a_stored_index(&octets);
-        properties::of_a_header_value(&octets);
-        properties::of_a_body(&octets);
+        fuzzed::message(&octets);
+        fuzzed::submission(&octets);
+        fuzzed::stored(&octets);
+        fuzzed::header_value(&octets);
+        fuzzed::body(&octets);
     }
 
     #[test]
     fn any_header_value(value in "([<>@:;,()\"\\\\ =?_.'*%a-c]|=\\?utf-8\\?[qb]\\?|\\?=|[Rr]e: |\\[fwd: |\\]|\\(fwd\\)|é){0,40}") {
-        properties::of_a_header_value(value.as_bytes());
+        fuzzed::header_value(value.as_bytes());
     }
 
     /// A stored index damaged in one octet, or cut, is an index or an error.
@@ -77,9 +78,9 @@ proptest! {
         let split = scanner.finish().split();
         for mut stored in [split.envelope, split.structure, split.header_texts] {
             let at = at % stored.len();
-            properties::of_a_stored_index(&stored[..at]);
+            fuzzed::stored(&stored[..at]);
             stored[at] = octet;
-            properties::of_a_stored_index(&stored);
+            fuzzed::stored(&stored);
         }
     }
 }

@@ -1,16 +1,16 @@
-//! What must hold of any input, whoever sent it: the functions that fuzz targets and property tests share.
-//!
-//! They panic where a property does not hold, and cost nothing to those who do not call them.
+//! What must hold of any input, whoever sent it: each function takes any octets and panics when a promise is broken.
+//! `tests/fuzz` makes targets of them; `corpus.rs` replays the seeds, `properties.rs` generates input.
+#![allow(dead_code, reason = "each target uses its part")]
 
-use crate::decode::{TextDecoder, TransferDecoder};
-use crate::header;
-use crate::message::SubmissionEdit;
-use crate::mime::{
+use mail::decode::{TextDecoder, TransferDecoder};
+use mail::header;
+use mail::message::SubmissionEdit;
+use mail::mime::{
     Content, EnvelopeFields, HeaderText, Limits, MessageIndex, Part, Scanner, SectionText, TransferEncoding,
 };
 
 /// A message: any chunking gives the same index, its parts lie inside each other, and its stored form reads back.
-pub fn of_a_message(octets: &[u8]) {
+pub fn message(octets: &[u8]) {
     let limits = Limits { parts: 20, depth: 5, header_octets: 2_000, kept_octets: 4_000, addresses: 10 };
     let index = scan(octets, octets.len().max(1), limits);
     for size in [1, 2, 3, 7, 64] {
@@ -72,14 +72,14 @@ fn assert_nested(part: &Part, octets: &[u8]) {
 }
 
 /// Octets read as a stored index: an index or an error, whatever they are.
-pub fn of_a_stored_index(octets: &[u8]) {
+pub fn stored(octets: &[u8]) {
     let _ = EnvelopeFields::from_stored(octets);
     let _ = Part::from_stored(octets);
     let _ = HeaderText::from_stored(octets);
 }
 
 /// A header value: every reader gives something, and nothing decoded can end a line when printed again.
-pub fn of_a_header_value(octets: &[u8]) {
+pub fn header_value(octets: &[u8]) {
     let value = header::unfold(octets);
     assert!(!value.contains(['\r', '\n', '\0']));
     let text = header::decode_words(&value);
@@ -99,7 +99,7 @@ pub fn of_a_header_value(octets: &[u8]) {
 }
 
 /// A body: decoders give the same in one piece and in many.
-pub fn of_a_body(octets: &[u8]) {
+pub fn body(octets: &[u8]) {
     for encoding in [TransferEncoding::Base64, TransferEncoding::QuotedPrintable, TransferEncoding::Binary] {
         for charset in ["utf-8", "iso-2022-jp", "utf-16", "gb18030"] {
             let text = |size: usize| {
@@ -115,7 +115,7 @@ pub fn of_a_body(octets: &[u8]) {
 }
 
 /// A submission: the edit is the same in one piece and in many, and doing it twice changes nothing more.
-pub fn of_a_submission(octets: &[u8]) {
+pub fn submission(octets: &[u8]) {
     let edited = |octets: &[u8], size: usize| {
         let mut edit = SubmissionEdit::new(header::DateTime::utc(0), "id@a.example".into());
         let mut out = Vec::new();
