@@ -47,7 +47,7 @@ pub fn start(folder: &Path) -> Result<Target> {
         accounts: (1..=ACCOUNTS).map(|number| format!("user{number:04}@{DOMAIN}")).collect(),
         password: PASSWORD.to_owned(),
         pid,
-        guard: Box::new(stop),
+        _guard: Box::new(stop),
     })
 }
 

@@ -31,8 +31,8 @@ pub struct Target {
     pub password: String,
     /// The process above all of its processes.
     pub pid: u32,
-    /// What ends it when dropped.
-    pub guard: Box<dyn std::any::Any + Send + Sync>,
+    /// Ends it when dropped.
+    pub _guard: Box<dyn std::any::Any + Send + Sync>,
 }
 
 impl Target {
@@ -50,7 +50,7 @@ impl Target {
             accounts: (1..=ACCOUNTS).map(|number| format!("user{number:04}@{domain}")).collect(),
             password: server.settings.get("LOAD_PASSWORD").to_owned(),
             pid: server.pid(),
-            guard: Box::new(server),
+            _guard: Box::new(server),
         })
     }
 
