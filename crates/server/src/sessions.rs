@@ -178,10 +178,15 @@ impl Sessions {
     /// Asks every session of this person, or acting for this box, to end; says how many there were.
     pub fn suspend(&self, account: AccountId) -> usize {
         let open = self.shared.lock();
-        let concerned = open.sessions.values().filter(|entry| {
+        let concerned = |entry: &&Entry| {
             entry.identity.as_ref().is_some_and(|who| who.person == account || who.acting_for == account)
-        });
-        concerned.map(|entry| entry.ending.send_replace(Some(Ending::Suspended))).count()
+        };
+        let mut count = 0;
+        for entry in open.sessions.values().filter(concerned) {
+            entry.ending.send_replace(Some(Ending::Suspended));
+            count += 1;
+        }
+        count
     }
 
     /// Asks all to end, and lets none in any more.

@@ -67,9 +67,9 @@ pub enum AccountCommand {
     Add {
         /// Its address, with which the person signs in
         address: String,
-        /// The person's name
-        #[arg(long, default_value = "")]
-        name: String,
+        /// The person's name; the address without its domain when missing
+        #[arg(long)]
+        name: Option<String>,
         /// fr or en: the language of its folders and of what it is told
         #[arg(long, default_value = "fr")]
         language: String,
@@ -175,6 +175,7 @@ impl AccountCommand {
         match self {
             AccountCommand::Add { address, name, language, quota_megabytes, password, config } => {
                 let password = password.read()?;
+                let name = name.unwrap_or_else(|| address.split('@').next().unwrap_or_default().to_owned());
                 let quota_octets = quota_megabytes.saturating_mul(1 << 20);
                 let request = Request::AccountAdd { address, name, language, quota_octets, password };
                 say_password(&ask(&config, request).await?, "added");

@@ -1,0 +1,235 @@
+//! The commands, on a store that no server has open: each says what it did, and the next one finds it.
+
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests run the program on files"
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use expect_test::expect;
+use serde_json::Value;
+
+/// A folder with a configuration of its own.
+struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Place {
+        let place = Place { folder: tempfile::tempdir().unwrap() };
+        place.write("sceau.toml", "[server]\nname = \"mail.a.example\"\ndata = \"data\"\n");
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sceau"));
+        command.current_dir(self.folder.path()).args(arguments).args(["--config", "sceau.toml"]).output().unwrap()
+    }
+
+    /// What it printed; it must have ended with status 0.
+    fn done(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+        text(&output.stdout)
+    }
+
+    /// What it complained of; it must have ended with status 1.
+    fn failed(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", text(&output.stdout));
+        text(&output.stderr)
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.done(&[arguments, &["--json"]].concat())).unwrap()
+    }
+
+    /// One structure, one domain, two accounts.
+    fn peopled() -> Place {
+        let place = Place::new();
+        place.done(&["structure", "add", "Hôpital A"]);
+        place.done(&["domain", "add", "a.example", "--structure", "Hôpital A"]);
+        let password = place.write("password", "quatre mots au hasard\n");
+        let password = password.to_str().unwrap();
+        place.done(&["account", "add", "anne@a.example", "--name", "Anne", "--password-file", password]);
+        place.done(&["account", "add", "paul@a.example", "--language", "en"]);
+        place
+    }
+}
+
+fn text(octets: &[u8]) -> String {
+    String::from_utf8(octets.to_vec()).unwrap()
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+#[test]
+fn accounts_are_added_listed_and_disabled() {
+    let place = Place::peopled();
+    let accounts = place.json(&["account", "list"]);
+    let states: Vec<(&str, &str, &str)> = accounts
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| {
+            let field = |name: &str| one[name].as_str().unwrap();
+            (one["addresses"][0].as_str().unwrap(), field("language"), field("state"))
+        })
+        .collect();
+    assert_eq!(states, [("anne@a.example", "fr", "active"), ("paul@a.example", "en", "active")]);
+    assert_eq!(place.done(&["account", "disable", "PAUL@a.example"]), "account 2 is disabled\n");
+    assert_eq!(place.json(&["account", "show", "paul@a.example"])["state"], "disabled");
+    assert_eq!(place.done(&["account", "enable", "paul@a.example"]), "account 2 is active\n");
+    place.done(&["account", "address", "paul@a.example", "p.durand@a.example"]);
+    assert_eq!(place.json(&["account", "show", "p.durand@a.example"])["id"], 2);
+}
+
+#[test]
+fn what_cannot_be_done_is_said() {
+    let place = Place::peopled();
+    let weak = place.write("weak", "anne@a.example");
+    let said = [
+        place.failed(&["account", "add", "anne@b.example"]),
+        place.failed(&["account", "add", "anne@a.example"]),
+        place.failed(&["account", "add", "no address"]),
+        place.failed(&["account", "show", "nobody@a.example"]),
+        place.failed(&["account", "password", "anne@a.example", "--password-file", weak.to_str().unwrap()]),
+        place.failed(&["domain", "add", "b.example", "--structure", "Hôpital B"]),
+        place.failed(&["domain", "add", "a.example", "--structure", "1"]),
+        place.failed(&["session", "list"]),
+        place.failed(&["import", "anne@a.example", "nowhere"]),
+    ]
+    .concat();
+    expect![[r#"
+        sceau: there is no such domain
+        sceau: that address is taken
+        sceau: no address: the address has no @
+        sceau: no account has the address nobody@a.example
+        sceau: the password is too easy to guess
+        sceau: there is no structure "Hôpital B"
+        sceau: that domain is taken
+        sceau: no server runs, so there are no sessions
+        sceau: reading nowhere: No such file or directory (os error 2)
+    "#]]
+    .assert_eq(&said);
+}
+
+#[test]
+fn generated_passwords_are_printed_once_and_chosen_ones_never() {
+    let place = Place::peopled();
+    let printed = place.done(&["account", "password", "paul@a.example"]);
+    let password = printed.lines().find_map(|line| line.strip_prefix("password: ")).unwrap();
+    assert_eq!(password.len(), 24, "{printed}");
+    assert!(password.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-'));
+    let chosen = place.path("password");
+    let printed = place.done(&["account", "password", "paul@a.example", "--password-file", chosen.to_str().unwrap()]);
+    assert!(!printed.contains("password:"), "{printed}");
+}
+
+#[test]
+fn mail_goes_in_is_verified_backed_up_restored_and_comes_out() {
+    let place = Place::peopled();
+    let message = "From: anne@a.example\nSubject: un\n\nBonjour\n";
+    place.write("maildir/cur/1.a:2,FS", message);
+    place.write("maildir/new/2.b", "Subject: deux\r\n\r\n");
+    place.write("maildir/.Notes/cur/3.c:2,", message);
+    assert_eq!(place.done(&["import", "anne@a.example", "maildir"]), "3 imported, 0 failed\n");
+    let mbox = "From x@y.example Thu Jan  1 00:00:00 2026\nSubject: trois\n\n>From here\n\n";
+    place.write("archive.mbox", mbox);
+    assert_eq!(
+        place.done(&["import", "anne@a.example", "archive.mbox", "--mailbox", "Vieux/Courrier"]),
+        "1 imported, 0 failed\n"
+    );
+    assert_eq!(place.json(&["account", "show", "anne@a.example"])["messages"], 4);
+    assert_eq!(place.json(&["verify"])["faults"], 0);
+
+    place.done(&["backup", "backup"]);
+    assert_eq!(place.done(&["backup", "backup"]), "backed up: 0 files, 0 of them new\n");
+    let part = ["restore", "backup", "--account", "anne@a.example", "--mailbox", "Notes"];
+    assert_eq!(place.done(&part), "1 messages restored, 0 lost\n");
+    place.done(&[&part[..], &["--uid", "1", "--into", "INBOX"]].concat());
+    assert_eq!(place.json(&["account", "show", "anne@a.example"])["messages"], 6);
+
+    let whole = place.failed(&["restore", "backup"]);
+    assert!(whole.contains("taken"), "{whole}");
+    fs::rename(place.path("data"), place.path("data.old")).unwrap();
+    place.done(&["restore", "backup"]);
+    assert_eq!(place.json(&["account", "show", "anne@a.example"])["messages"], 4);
+    assert_eq!(place.json(&["verify"])["faults"], 0);
+
+    assert_eq!(place.done(&["export", "anne@a.example", "out"]), "4 exported, 0 failed\n");
+    let inbox = files(&place.path("out/cur"));
+    assert_eq!(inbox.len(), 2);
+    let flagged = inbox.iter().find(|path| path.to_str().unwrap().ends_with(":2,FS")).unwrap();
+    assert_eq!(fs::read_to_string(flagged).unwrap(), message.replace('\n', "\r\n"));
+    let old = files(&place.path("out/.Vieux.Courrier/cur"));
+    assert!(fs::read_to_string(&old[0]).unwrap().ends_with("\r\nFrom here\r\n"));
+    assert!(place.failed(&["export", "anne@a.example", "out"]).contains("is not empty"));
+}
+
+#[test]
+fn a_configuration_is_checked_with_what_it_names() {
+    let place = Place::new();
+    assert_eq!(place.done(&["check"]), "sceau.toml: no fault found\n");
+    let listener = "[[certificate]]\nname = \"c\"\nchain = \"certs/server.pem\"\nkey = \"certs/server.key\"\n\
+                    [[listener]]\nname = \"imaps\"\nrole = \"imap\"\ntls = \"implicit\"\nlisten = [\"127.0.0.1:0\"]\n";
+    place.write("sceau.toml", &format!("[server]\nname = \"mail.a.example\"\ndata = \"data\"\n{listener}"));
+    let missing = place.failed(&["check"]);
+    assert!(missing.contains("certificate.c") && missing.ends_with("1 fault\n"), "{missing}");
+    let made = Command::new(env!("CARGO_BIN_EXE_sceau")).args(["certs", "dev"]).arg(place.path("certs")).output();
+    assert!(made.unwrap().status.success());
+    place.done(&["check"]);
+    place.write("sceau.toml", "[server]\nnam = \"x\"\n[log]\nlevel = 3\n");
+    let faults = place.failed(&["check"]);
+    assert!(faults.starts_with("sceau.toml:1: server.name: missing") && faults.ends_with("3 faults\n"), "{faults}");
+}
+
+#[test]
+fn help_names_every_command() {
+    let output = Command::new(env!("CARGO_BIN_EXE_sceau")).arg("--help").output().unwrap();
+    expect![[r#"
+        An open mail server
+
+        Usage: sceau <COMMAND>
+
+        Commands:
+          serve      Serve until SIGTERM or SIGINT; SIGHUP reads certificates and configuration again
+          check      Say everything that is wrong with a configuration, at once
+          demo       Show a whole server working, in a folder of its own
+          certs      Certificates
+          structure  Structures: hospitals, practices
+          domain     Domains of a structure
+          account    Accounts
+          session    Sessions of the running server
+          import     Bring in mail from a Maildir or an mbox
+          export     Write an account's mail as a Maildir
+          verify     Check every octet and every count of the store; one line per fault
+          backup     Copy everything into a folder while mail flows
+          restore    Bring back a backup: all of it, one mailbox, or one message
+          help       Print this message or the help of the given subcommand(s)
+
+        Options:
+          -h, --help     Print help
+          -V, --version  Print version
+    "#]]
+    .assert_eq(&text(&output.stdout));
+}
