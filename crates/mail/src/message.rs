@@ -1,11 +1,9 @@
-//! What a submission server may mend in a message (RFC 6409 §8): Date and Message-ID added, Bcc removed; and who it says
-//! wrote it.
+//! What a submission server may mend in a message (RFC 6409 §8): Date and Message-ID added, Bcc removed.
 
 use memchr::memchr;
 
-use crate::header::{DateTime, Field, NamedAddress};
-use crate::mime::Facts;
-use crate::{Address, Domain, Refusal};
+use crate::Domain;
+use crate::header::{DateTime, Field};
 
 /// Edits a submission while it streams: every octet outside the fields named above leaves as it came.
 ///
@@ -170,37 +168,6 @@ impl SubmissionEdit {
     }
 }
 
-/// Who a message says wrote and sent it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Authors {
-    /// From: one or more.
-    pub from: Vec<Address>,
-    /// Sender: always there when From names several (RFC 5322 §3.6.2).
-    pub sender: Option<Address>,
-}
-
-/// Reads the authors strictly: one From field, at most one Sender field, valid addresses only, so that no reader of the
-/// message can see another author than the one checked.
-///
-/// # Errors
-/// [`Refusal::SenderMissing`], or [`Refusal::ContentMalformed`] where the header passed the scanner's bounds and may hold
-/// fields that were not read.
-pub fn authors(facts: &Facts) -> Result<Authors, Refusal> {
-    if facts.exceeded.header {
-        return Err(Refusal::ContentMalformed);
-    }
-    let valid = |found: &[NamedAddress]| found.iter().map(NamedAddress::address).collect::<Option<Vec<Address>>>();
-    let from = valid(&facts.from).filter(|from| facts.from_fields == 1 && !from.is_empty());
-    let sender =
-        valid(&facts.sender).filter(|sender| sender.len() <= 1 && facts.sender_fields as usize == sender.len());
-    match (from, sender) {
-        (Some(from), Some(sender)) if from.len() == 1 || sender.len() == 1 => {
-            Ok(Authors { from, sender: sender.into_iter().next() })
-        }
-        _ => Err(Refusal::SenderMissing),
-    }
-}
-
 /// A fresh Message-ID, without angle brackets: 128 random bits, at `domain` (RFC 5322 §3.6.4).
 pub fn message_id(random: &[u8; 16], domain: &Domain) -> String {
     format!("{:032x}@{domain}", u128::from_be_bytes(*random))
@@ -256,34 +223,6 @@ mod tests {
         let domain = "a.example".parse().unwrap();
         assert_eq!(message_id(&[1; 16], &domain), "01010101010101010101010101010101@a.example");
         assert_eq!(message_id(&[0; 16], &domain).len(), 32 + 10);
-    }
-
-    #[test]
-    fn authors_are_read_strictly() {
-        let found = |header: &str| {
-            let mut scanner = crate::mime::Scanner::new(crate::mime::Limits::default());
-            scanner.feed(format!("{header}\r\n\r\n").as_bytes());
-            authors(&scanner.finish().facts).map(|authors| (authors.from.len(), authors.sender.is_some()))
-        };
-        for (header, expected) in [
-            ("From: A <a@a.example>", Ok((1, false))),
-            ("From: a@a.example\r\nSender: b@a.example", Ok((1, true))),
-            ("From: a@a.example, b@a.example\r\nSender: b@a.example", Ok((2, true))),
-            ("From: a@a.example, b@a.example", Err(Refusal::SenderMissing)),
-            ("From: a@a.example\r\nFrom: a@a.example", Err(Refusal::SenderMissing)),
-            ("From : a@a.example\r\nfrom: b@a.example", Err(Refusal::SenderMissing)),
-            ("From: a@a.example\r\nSender: b@a.example\r\nSender: c@a.example", Err(Refusal::SenderMissing)),
-            ("From: a@a.example\r\nSender: nobody", Err(Refusal::SenderMissing)),
-            ("From: a@a.example\r\nSender:", Err(Refusal::SenderMissing)),
-            ("From: undisclosed:;", Err(Refusal::SenderMissing)),
-            ("From: root", Err(Refusal::SenderMissing)),
-            ("From:", Err(Refusal::SenderMissing)),
-            ("To: a@a.example", Err(Refusal::SenderMissing)),
-        ] {
-            assert_eq!(found(header), expected, "{header}");
-        }
-        let hidden = format!("From: a@a.example\r\nX: {}\r\nFrom: b@a.example", "x".repeat(1_000_000));
-        assert_eq!(found(&hidden), Err(Refusal::ContentMalformed));
     }
 
     proptest::proptest! {

@@ -38,14 +38,19 @@ pub(super) struct TopFacts {
     references: String,
 }
 
-/// Room for text in the index, shared by all headers.
+/// Room for text in the index, shared by all headers, so that no header can make it many times its own size.
 #[derive(Debug)]
 pub(super) struct Room {
-    pub(super) octets_left: usize,
+    octets_left: usize,
     pub(super) exceeded: bool,
+    pub(super) addresses_exceeded: bool,
 }
 
 impl Room {
+    pub(super) fn new(octets_left: usize) -> Room {
+        Room { octets_left, exceeded: false, addresses_exceeded: false }
+    }
+
     /// True when `octets` fit; they are then taken.
     fn take(&mut self, octets: usize) -> bool {
         match self.octets_left.checked_sub(octets) {
@@ -59,6 +64,27 @@ impl Room {
             }
         }
     }
+
+    /// As many addresses of an unfolded list as there is room for, at most `max`.
+    fn addresses(&mut self, value: &str, max: usize) -> Vec<AddressListItem> {
+        let max = max.min(self.octets_left / ADDRESS_CHARGE);
+        let list = parse_addresses(value, max);
+        self.addresses_exceeded |= list.len() >= max;
+        self.octets_left -= (list.len() * ADDRESS_CHARGE).min(self.octets_left);
+        list
+    }
+
+    /// The parameters when there is room for them, otherwise what the body cannot be read without.
+    fn parameters(&mut self, parsed: &mut Parameterised) {
+        if !self.take(parsed.parameters.len() * PARAMETER_CHARGE) {
+            parsed.parameters.retain(|parameter| is_needed(&parameter.name));
+        }
+    }
+}
+
+/// A body cannot be read without these.
+fn is_needed(parameter: &str) -> bool {
+    matches!(parameter, "boundary" | "charset")
 }
 
 impl HeaderFacts {
@@ -95,7 +121,11 @@ impl HeaderFacts {
             return;
         }
         let wanted = self.top.is_some() || is_in_envelope(&name);
-        if kept == Kept::ForStructure || !wanted || self.envelope.is_none() || !room.take(field.octets.len()) {
+        if kept == Kept::ForStructure
+            || !wanted
+            || self.envelope.is_none()
+            || !room.take(field.octets.len() + FIELD_CHARGE)
+        {
             return;
         }
         let value = unfold(field.value);
@@ -107,12 +137,13 @@ impl HeaderFacts {
     }
 
     fn take_mime(&mut self, name: &str, field: &Field<'_>, kept: Kept, room: &mut Room) {
-        let whole = kept == Kept::Whole && room.take(field.octets.len());
+        let whole = kept == Kept::Whole && room.take(field.octets.len() + FIELD_CHARGE);
         match name {
             "content-type" if self.content_type.is_none() => {
                 let mut parsed = parse_parameterised(&unfold(field.value));
-                if !whole {
-                    parsed.parameters.retain(|parameter| matches!(parameter.name.as_str(), "boundary" | "charset"));
+                match whole {
+                    true => room.parameters(&mut parsed),
+                    false => parsed.parameters.retain(|parameter| is_needed(&parameter.name)),
                 }
                 self.content_type = Some(parsed);
             }
@@ -125,7 +156,9 @@ impl HeaderFacts {
             }
             _ if !whole => {}
             "content-disposition" if self.disposition.is_none() => {
-                let Parameterised { value: kind, parameters } = parse_parameterised(&unfold(field.value));
+                let mut parsed = parse_parameterised(&unfold(field.value));
+                room.parameters(&mut parsed);
+                let Parameterised { value: kind, parameters } = parsed;
                 self.disposition = Some(Disposition { kind, parameters }).filter(|found| !found.kind.is_empty());
             }
             "content-id" => keep_first(&mut self.id, || unfold(field.value)),
@@ -146,8 +179,7 @@ impl HeaderFacts {
         let max = limits.addresses;
         let mut first = |kept: &mut Vec<AddressListItem>| {
             if kept.is_empty() {
-                *kept = parse_addresses(value, max);
-                room.exceeded |= kept.len() >= max;
+                *kept = room.addresses(value, max);
             }
         };
         match name {
@@ -165,8 +197,8 @@ impl HeaderFacts {
         }
         if let Some(top) = &mut self.top {
             match name {
-                "from" => extend(&mut top.from, value, max),
-                "sender" => extend(&mut top.sender, value, max),
+                "from" => extend(&mut top.from, value, max, room),
+                "sender" => extend(&mut top.sender, value, max, room),
                 "references" if top.references.is_empty() => top.references = value.to_owned(),
                 _ => {}
             }
@@ -199,8 +231,11 @@ fn keep_first(kept: &mut Option<String>, value: impl FnOnce() -> String) {
     }
 }
 
-fn extend(kept: &mut Vec<NamedAddress>, value: &str, max: usize) {
-    let items = parse_addresses(value, max.saturating_sub(kept.len()));
+/// Of authors none may be missed: too many are more than too many addressees.
+fn extend(kept: &mut Vec<NamedAddress>, value: &str, max: usize, room: &mut Room) {
+    let max = max.saturating_sub(kept.len());
+    let items = room.addresses(value, max);
+    room.exceeded |= items.len() >= max;
     kept.extend(items.into_iter().filter_map(|item| match item {
         AddressListItem::Mailbox(address) => Some(address),
         AddressListItem::GroupStart(_) | AddressListItem::GroupEnd => None,
@@ -212,6 +247,10 @@ fn is_in_envelope(name: &str) -> bool {
     names.contains(&name)
 }
 
+/// What a field, an address and a parameter take in memory beside their octets, in octets.
+const FIELD_CHARGE: usize = 64;
+const ADDRESS_CHARGE: usize = 100;
+const PARAMETER_CHARGE: usize = 64;
 /// Octets of a transfer encoding's token.
 const TOKEN_OCTETS_MAX: usize = 100;
 /// Tags of Content-Language kept.

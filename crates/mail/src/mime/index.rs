@@ -97,8 +97,11 @@ pub struct Exceeded {
     pub parts: bool,
     /// [`super::Limits::depth`].
     pub depth: bool,
-    /// One of the header limits: some fields, or their ends, are not in the index.
+    /// [`super::Limits::header_octets`] or [`super::Limits::kept_octets`]: some fields, or their ends, were not read; or From
+    /// or Sender named more than [`super::Limits::addresses`].
     pub header: bool,
+    /// [`super::Limits::addresses`]: some addressees are not in the envelope.
+    pub addresses: bool,
 }
 
 /// The stored form: three columns, each read on its own.
@@ -120,6 +123,6 @@ pub struct StoredFormError;
 impl Exceeded {
     /// Any limit reached.
     pub fn any(self) -> bool {
-        self.parts || self.depth || self.header
+        self.parts || self.depth || self.header || self.addresses
     }
 }

@@ -19,7 +19,7 @@ pub struct Limits {
     pub depth: usize,
     /// Octets of the message's header that are kept, of which at most half from one field. Parts get a quarter of it.
     pub header_octets: usize,
-    /// Octets of fields kept in the index, from all headers.
+    /// Octets kept in the index from all headers: those of the fields, and a charge for each field, address and parameter.
     pub kept_octets: usize,
     /// Addresses kept from one field.
     pub addresses: usize,
@@ -27,7 +27,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { parts: 1_000, depth: 50, header_octets: 256 * 1024, kept_octets: 1024 * 1024, addresses: 5_000 }
+        Limits { parts: 1_000, depth: 50, header_octets: 256 * 1024, kept_octets: 1024 * 1024, addresses: 2_000 }
     }
 }
 
@@ -129,7 +129,7 @@ impl Scanner {
     pub fn new(limits: Limits) -> Scanner {
         let mut scanner = Scanner {
             limits,
-            room: Room { octets_left: limits.kept_octets, exceeded: false },
+            room: Room::new(limits.kept_octets),
             offset: 0,
             at_line_start: true,
             held: Vec::new(),
@@ -174,6 +174,7 @@ impl Scanner {
         self.end_headers(self.offset);
         let root = self.close(0, self.offset, End::OfMessage).unwrap_or_else(|| empty_part(0));
         self.exceeded.header |= self.room.exceeded;
+        self.exceeded.addresses |= self.room.addresses_exceeded;
         self.lines.finish();
         let (sent, thread) = HeaderFacts::conclude(&self.envelope, &self.top);
         let TopFacts { texts, received, from_fields, sender_fields, from, sender, .. } = self.top;
