@@ -60,7 +60,10 @@ mod tests {
     #[test]
     fn what_is_taken_and_what_is_kept() {
         let fine = Facts { octets: 1_000, received: 50, eight_bit: true, ..Facts::default() };
-        let bomb = Facts { exceeded: Exceeded { parts: true, depth: true, header: true, addresses: true }, ..Facts::default() };
+        let bomb = Facts {
+            exceeded: Exceeded { parts: true, depth: true, header: true, addresses: true },
+            ..Facts::default()
+        };
         let too_large = Err(Refusal::MessageTooLarge { octets_max: 1_000 });
         for (facts, when_received, when_appended) in [
             (fine.clone(), Ok(()), Ok(())),

@@ -101,7 +101,7 @@ pub fn header_value(octets: &[u8]) {
 /// A body: decoders give the same in one piece and in many.
 pub fn body(octets: &[u8]) {
     for encoding in [TransferEncoding::Base64, TransferEncoding::QuotedPrintable, TransferEncoding::Binary] {
-        for charset in ["utf-8", "iso-2022-jp", "utf-16", "gb18030"] {
+        for charset in ["utf-8", "us-ascii", "iso-2022-jp", "utf-16", "gb18030"] {
             let text = |size: usize| {
                 let mut decoder = TextDecoder::new(&encoding, Some(charset));
                 let mut text = String::new();
