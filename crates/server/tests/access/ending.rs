@@ -105,3 +105,17 @@ async fn a_client_that_reads_nothing_holds_nobody_up() {
     }
     assert!(octets > 200_000);
 }
+
+/// A session that waits holds a few kilobytes: the rest of the budget of 30 KiB is TLS and the socket's.
+#[tokio::test]
+async fn a_waiting_session_is_small() {
+    let world = World::new().await;
+    let place = world.sessions.open(server::sessions::Protocol::Imap, "192.0.2.1".parse().unwrap()).unwrap();
+    let transport = imap::server::Transport::Clear;
+    let mut conversation = server::access::Conversation::new(world.context.clone(), place, transport);
+    let conversation_octets = size_of_val(&conversation);
+    let (_, mut stream) = tokio::io::duplex(64);
+    let future_octets = size_of_val(&server::access::serve(&mut stream, &mut conversation));
+    println!("conversation {conversation_octets}, future {future_octets}");
+    assert!(conversation_octets + future_octets < 3_000, "{conversation_octets} and {future_octets}");
+}

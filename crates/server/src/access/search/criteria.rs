@@ -136,15 +136,16 @@ impl Criteria {
         self.root.matches(facts)
     }
 
-    /// UIDs outside of which nothing can match, when the program says so at its top level.
-    pub fn uid_bounds(&self) -> Option<&Ranges> {
+    /// False where a set at the top level of the program leaves the message out, before anything of it is read.
+    pub fn may_match(&self, sequence: u32, uid: u32) -> bool {
+        let within = |criterion: &Criterion| match criterion {
+            Criterion::Uid(ranges) => ranges.contains(uid),
+            Criterion::Sequence(ranges) => ranges.contains(sequence),
+            _ => true,
+        };
         match &self.root {
-            Criterion::Uid(ranges) => Some(ranges),
-            Criterion::All(parts) => parts.iter().find_map(|part| match part {
-                Criterion::Uid(ranges) => Some(ranges),
-                _ => None,
-            }),
-            _ => None,
+            Criterion::All(parts) => parts.iter().all(within),
+            root => within(root),
         }
     }
 }

@@ -68,26 +68,26 @@ impl Executor<'_, '_> {
         let criteria = Arc::new(Criteria::new(&command.program.key, &around));
         let first_recent_uid = selected.view.first_recent_uid();
         let uids = selected.view.uids();
-        let candidates: Vec<(u32, u32)> = (1..).zip(uids.iter().copied()).collect();
-        let candidates = match criteria.uid_bounds() {
-            Some(bounds) => candidates.into_iter().filter(|(_, uid)| bounds.contains(*uid)).collect(),
-            None => candidates,
-        };
-        let batch = match criteria.depth() {
-            Depth::Entry => BATCH_ENTRIES,
-            Depth::Headers => BATCH_HEADERS,
-            Depth::Body => BATCH_BODIES,
-        };
+        let candidates: Vec<(u32, u32)> =
+            (1..).zip(uids.iter().copied()).filter(|(sequence, uid)| criteria.may_match(*sequence, *uid)).collect();
+        let dear = if criteria.depth() == Depth::Body { BATCH_BODIES } else { BATCH_HEADERS };
         let mut found = Found::default();
-        for candidates in candidates.chunks(batch) {
-            let search = Batch { mailbox, criteria: criteria.clone(), first_recent_uid, messages: candidates.to_vec() };
-            let (matches, damaged) = self.read(move |snapshot| search.run(snapshot)).await?;
-            for (uid, error) in &damaged {
-                error!(session = %self.session, account = self.account().0, uid, %error, "damaged message");
-            }
-            found.damaged |= !damaged.is_empty();
+        for messages in candidates.chunks(BATCH_ENTRIES) {
+            let search = Arc::new(Search { mailbox, criteria: criteria.clone(), first_recent_uid });
+            let (entries, messages) = (search.clone(), messages.to_vec());
+            let (matches, open) = self.read(move |snapshot| entries.by_entries(snapshot, &messages)).await?;
             found.matches.extend(matches);
+            for open in open.chunks(dear) {
+                let (inside, open) = (search.clone(), open.to_vec());
+                let (matches, damaged) = self.read(move |snapshot| inside.inside(snapshot, &open)).await?;
+                for (uid, error) in &damaged {
+                    error!(session = %self.session, account = self.account().0, uid, %error, "damaged message");
+                }
+                found.damaged |= !damaged.is_empty();
+                found.matches.extend(matches);
+            }
         }
+        found.matches.sort_unstable_by_key(|found| found.sequence);
         Ok(found)
     }
 
@@ -163,52 +163,64 @@ impl Found {
     }
 }
 
-/// Candidates looked at in one read.
-struct Batch {
+/// One search, as its reads share it.
+struct Search {
     mailbox: MailboxId,
     criteria: Arc<Criteria>,
     first_recent_uid: u32,
-    messages: Vec<(u32, u32)>,
 }
+
+/// Matches, and messages of which more must be read.
+type Sifted = (Vec<Match>, Vec<(u32, Entry)>);
 
 /// Matches, and messages that cannot be read, by UID.
 type Looked = (Vec<Match>, Vec<(u32, StoreError)>);
 
-impl Batch {
-    fn run(&self, snapshot: &mut dyn Snapshot) -> Result<Looked, StoreError> {
+impl Search {
+    /// Decides by the entries where it can. `messages` are pairs of sequence number and UID, ascending.
+    fn by_entries(&self, snapshot: &mut dyn Snapshot, messages: &[(u32, u32)]) -> Result<Sifted, StoreError> {
         let (mut matches, mut open) = (Vec::new(), Vec::new());
-        self.entries(snapshot, &mut |sequence, entry| match self.criteria.matches(&self.facts(sequence, entry)) {
-            Some(true) => matches.push(Match::new(sequence, entry)),
-            Some(false) => {}
-            None => open.push((sequence, *entry)),
+        let (Some((_, first)), Some((_, last))) = (messages.first(), messages.last()) else {
+            return Ok((matches, open));
+        };
+        let mut at = 0;
+        store::entry::range(snapshot, self.mailbox, *first..=*last, u32::MAX, &mut |entry| {
+            let rest = messages.get(at..).unwrap_or_default();
+            at += rest.iter().take_while(|(_, uid)| *uid < entry.uid.get()).count();
+            if let Some((sequence, _)) = messages.get(at).filter(|(_, uid)| *uid == entry.uid.get()) {
+                match self.criteria.matches(&self.facts(*sequence, entry)) {
+                    Some(true) => matches.push(Match::new(*sequence, entry)),
+                    Some(false) => {}
+                    None => open.push((*sequence, *entry)),
+                }
+            }
+            Ok(ControlFlow::Continue(()))
         })?;
-        let mut damaged = Vec::new();
-        for (sequence, entry) in open {
-            match self.look_inside(snapshot, sequence, &entry) {
+        Ok((matches, open))
+    }
+
+    /// Decides by headers, and by bodies where those are not enough.
+    fn inside(&self, snapshot: &mut dyn Snapshot, open: &[(u32, Entry)]) -> Result<Looked, StoreError> {
+        let (mut matches, mut damaged, mut bodies) = (Vec::new(), Vec::new(), Vec::new());
+        for run in runs(open) {
+            self.headers(snapshot, run, &mut |sequence, entry, looked| match looked {
+                Ok(Headers::Decided(true)) => matches.push(Match::new(sequence, entry)),
+                Ok(Headers::Decided(false)) => {}
+                Ok(Headers::Open(inside)) => bodies.push((sequence, *entry, inside)),
+                Err(error) => damaged.push((entry.uid.get(), error)),
+            })?;
+        }
+        for (sequence, entry, inside) in bodies {
+            match self.body(snapshot, sequence, &entry, &inside) {
                 Ok(true) => matches.push(Match::new(sequence, &entry)),
-                Ok(false) | Err(StoreError::NoSuchMessage) => {}
+                Ok(false) => {}
                 Err(error @ (StoreError::Damaged(_) | StoreError::Engine(EngineError::Disk(_)))) => {
                     damaged.push((entry.uid.get(), error));
                 }
                 Err(error) => return Err(error),
             }
         }
-        matches.sort_unstable_by_key(|found| found.sequence);
         Ok((matches, damaged))
-    }
-
-    /// Entries of the candidates that are still there.
-    fn entries(&self, snapshot: &mut dyn Snapshot, on_entry: &mut dyn FnMut(u32, &Entry)) -> Result<(), StoreError> {
-        let (Some((_, first)), Some((_, last))) = (self.messages.first(), self.messages.last()) else { return Ok(()) };
-        let mut at = 0;
-        store::entry::range(snapshot, self.mailbox, *first..=*last, u32::MAX, &mut |entry| {
-            let rest = self.messages.get(at..).unwrap_or_default();
-            at += rest.partition_point(|(_, uid)| *uid < entry.uid.get());
-            if let Some((sequence, _)) = self.messages.get(at).filter(|(_, uid)| *uid == entry.uid.get()) {
-                on_entry(*sequence, entry);
-            }
-            Ok(ControlFlow::Continue(()))
-        })
     }
 
     fn facts(&self, sequence: u32, entry: &Entry) -> Facts<'static> {
@@ -226,19 +238,76 @@ impl Batch {
         }
     }
 
-    /// Decides by the header, and by the body when that is not enough.
-    fn look_inside(&self, snapshot: &mut dyn Snapshot, sequence: u32, entry: &Entry) -> Result<bool, StoreError> {
-        let inside = Inside::read(snapshot, self.mailbox, entry, self.criteria.depth())?;
+    /// Decides by the header where it can, for messages whose rows follow each other.
+    fn headers(
+        &self,
+        snapshot: &mut dyn Snapshot,
+        run: &[(u32, Entry)],
+        on_message: &mut dyn FnMut(u32, &Entry, Result<Headers, StoreError>),
+    ) -> Result<(), StoreError> {
+        let (Some((_, first)), Some((_, last))) = (run.first(), run.last()) else { return Ok(()) };
+        let wanted = Wanted {
+            trace_prefix: true,
+            header_texts: true,
+            structure: self.criteria.depth() == Depth::Body,
+            ..Wanted::default()
+        };
+        let mut at = 0;
+        let uids = first.uid.get()..=last.uid.get();
+        store::message::fetch(snapshot, self.mailbox, uids, u32::MAX, wanted, &mut |message: &Fetched<'_>| {
+            let rest = run.get(at..).unwrap_or_default();
+            at += rest.partition_point(|(_, entry)| entry.uid < message.entry.uid);
+            if let Some((sequence, entry)) = run.get(at).filter(|(_, entry)| entry.uid == message.entry.uid) {
+                on_message(*sequence, entry, self.header(*sequence, entry, message));
+            }
+            Ok(ControlFlow::Continue(()))
+        })
+    }
+
+    fn header(&self, sequence: u32, entry: &Entry, message: &Fetched<'_>) -> Result<Headers, StoreError> {
+        let mut headers = prefix_texts(message.trace_prefix);
+        headers.extend(stored_texts(message)?);
+        let mut facts = self.facts(sequence, entry);
+        facts.thread = Some(message.thread);
+        facts.headers = Some(&headers);
+        Ok(match self.criteria.matches(&facts) {
+            Some(decided) => Headers::Decided(decided),
+            None => Headers::Open(Inside {
+                thread: message.thread,
+                blob: message.blob,
+                structure: message.structure.to_vec(),
+                headers,
+            }),
+        })
+    }
+
+    /// Decides by the body, when nothing else did.
+    fn body(
+        &self,
+        snapshot: &mut dyn Snapshot,
+        sequence: u32,
+        entry: &Entry,
+        inside: &Inside,
+    ) -> Result<bool, StoreError> {
+        let found = inside.search_body(snapshot, &self.criteria)?;
         let mut facts = self.facts(sequence, entry);
         facts.thread = Some(inside.thread);
         facts.headers = Some(&inside.headers);
-        if let Some(decided) = self.criteria.matches(&facts) {
-            return Ok(decided);
-        }
-        let found = inside.search_body(snapshot, &self.criteria)?;
         facts.found_in_body = Some(&found);
         Ok(self.criteria.matches(&facts).unwrap_or_default())
     }
+}
+
+/// What the header told.
+enum Headers {
+    Decided(bool),
+    Open(Inside),
+}
+
+/// Cuts messages into runs that are read by one statement each: those between which few others lie.
+fn runs(messages: &[(u32, Entry)]) -> impl Iterator<Item = &[(u32, Entry)]> {
+    const OTHERS_MAX: u32 = 8;
+    messages.chunk_by(|(first, _), (second, _)| second - first <= OTHERS_MAX)
 }
 
 impl Match {
@@ -256,30 +325,6 @@ struct Inside {
 }
 
 impl Inside {
-    fn read(
-        snapshot: &mut dyn Snapshot,
-        mailbox: MailboxId,
-        entry: &Entry,
-        depth: Depth,
-    ) -> Result<Inside, StoreError> {
-        let wanted =
-            Wanted { trace_prefix: true, header_texts: true, structure: depth == Depth::Body, ..Wanted::default() };
-        let uid = entry.uid.get();
-        let mut inside = Err(StoreError::NoSuchMessage);
-        store::message::fetch(snapshot, mailbox, uid..=uid, 1, wanted, &mut |message: &Fetched<'_>| {
-            let mut headers = prefix_texts(message.trace_prefix);
-            headers.extend(stored_texts(message)?);
-            inside = Ok(Inside {
-                thread: message.thread,
-                blob: message.blob,
-                structure: message.structure.to_vec(),
-                headers,
-            });
-            Ok(ControlFlow::Break(()))
-        })?;
-        inside
-    }
-
     /// Reads the text of the body, chunk by chunk, until every needle is found.
     fn search_body(&self, snapshot: &mut dyn Snapshot, criteria: &Criteria) -> Result<Vec<bool>, StoreError> {
         let damaged = |_| StoreError::Damaged(format!("the index of blob {}", self.blob));
