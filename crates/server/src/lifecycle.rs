@@ -107,7 +107,7 @@ impl Server {
         for address in assembly.config.admin.clone() {
             let socket = Listener::bind(address).with_context(|| format!("admin: binding {address}"))?;
             addresses.push(("admin".to_owned(), socket.address()));
-            until(&stopping, serve_http(socket, assembly.metrics.clone(), health.clone()));
+            until(&stopping, serve_http(socket, health.clone()));
         }
         let admin_socket = assembly.config.admin_socket.clone();
         let socket = bind_admin_socket(&admin_socket).with_context(|| format!("binding {}", admin_socket.display()))?;
@@ -285,6 +285,10 @@ struct Readiness {
 }
 
 impl Health for Readiness {
+    fn figures(&self) -> String {
+        self.assembly.metrics.encode(self.assembly.store.metrics())
+    }
+
     fn ready(&self) -> Result<(), &'static str> {
         if self.stopping.is_cancelled() {
             return Err("stopping");

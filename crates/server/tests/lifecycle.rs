@@ -4,19 +4,28 @@
     clippy::disallowed_types,
     clippy::disallowed_methods,
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
     reason = "tests make files and connections"
 )]
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use serde_json::Value;
+use server::admin::{self, Request};
 use server::config::Config;
 use server::development_certificates::DevelopmentCertificates;
 use server::lifecycle::Server;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 fn config(folder: &Path, limits: &str) -> Config {
     let files = DevelopmentCertificates::ensure(&folder.join("certificates")).unwrap();
@@ -27,6 +36,7 @@ fn config(folder: &Path, limits: &str) -> Config {
          [[certificate]]\nname = \"c\"\nchain = \"{}\"\nkey = \"{}\"\n\
          [[listener]]\nname = \"relay\"\nrole = \"relay\"\nlisten = [\"127.0.0.1:0\"]\n\
          [[listener]]\nname = \"imap\"\nrole = \"imap\"\nlisten = [\"127.0.0.1:0\"]\n\
+         [[listener]]\nname = \"imaps\"\nrole = \"imap\"\nlisten = [\"127.0.0.1:0\"]\ntls = \"implicit\"\n\
          [[listener]]\nname = \"proxied\"\nrole = \"relay\"\nlisten = [\"127.0.0.1:0\"]\nproxy_from = [\"127.0.0.0/8\"]\n",
         files.server.chain.display(),
         files.server.key.display(),
@@ -38,13 +48,43 @@ fn address(server: &Server, name: &str) -> SocketAddr {
     server.addresses().iter().find(|(known, _)| known == name).unwrap().1
 }
 
-struct Client(BufReader<TcpStream>);
+struct Client<S = TcpStream>(BufReader<S>);
 
 impl Client {
     async fn connect(address: SocketAddr) -> Client {
         Client(BufReader::new(TcpStream::connect(address).await.unwrap()))
     }
+}
 
+impl Client<TlsStream<TcpStream>> {
+    async fn connect_tls(address: SocketAddr, folder: &Path) -> Self {
+        let mut roots = RootCertStore::empty();
+        let authority = CertificateDer::from_pem_file(folder.join("certificates/ca.pem")).unwrap();
+        roots.add(authority).unwrap();
+        let config = ClientConfig::builder_with_provider(Arc::new(net::tls::crypto_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let stream = TcpStream::connect(address).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        Client(BufReader::new(TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap()))
+    }
+
+    /// Signs in by IMAP; gives the tagged line.
+    async fn sign_in(&mut self, account: &str, password: &str) -> String {
+        assert!(self.line().await.starts_with("* OK "));
+        self.send(format!("a LOGIN {account} {password}\r\n").as_bytes()).await;
+        loop {
+            let line = self.line().await;
+            if line.starts_with("a ") {
+                return line;
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     async fn line(&mut self) -> String {
         let mut line = String::new();
         let reading = self.0.read_line(&mut line);
@@ -132,5 +172,58 @@ async fn behind_a_proxy_the_client_is_the_one_it_names() {
     without.send(b"EHLO client.example.net\r\n").await;
     let greeted = without.0.read(&mut [0; 1]).await.unwrap_or(0);
     assert_eq!(greeted, 0, "whoever sends no header is not greeted");
+    server.stop_now().await;
+}
+
+/// Asks through the admin socket.
+async fn ask(config: &Config, request: Request) -> Value {
+    let mut client = admin::Client::of(config).await.unwrap();
+    assert!(client.is_server());
+    client.ask(request).await.unwrap()
+}
+
+#[tokio::test]
+async fn sessions_see_what_commands_change_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path(), "");
+    let server = Server::start(config.clone()).await.unwrap();
+    ask(&config, Request::StructureAdd { name: "A".into() }).await;
+    ask(&config, Request::DomainAdd { structure: "A".into(), domain: "a.example".into() }).await;
+    let account = "anne@a.example".to_owned();
+    let added = Request::AccountAdd {
+        address: account.clone(),
+        name: "Anne".into(),
+        language: "fr".into(),
+        quota_octets: 0,
+        password: None,
+    };
+    let password = ask(&config, added).await["password"].as_str().unwrap().to_owned();
+    let imaps = address(&server, "imaps");
+
+    let mut session = Client::connect_tls(imaps, folder.path()).await;
+    assert!(session.sign_in(&account, &password).await.starts_with("a OK"));
+    let listed = ask(&config, Request::SessionList).await;
+    assert_eq!((&listed[0]["person"], &listed[0]["acting_for"]), (&Value::from(1), &Value::from(1)));
+
+    ask(&config, Request::AccountDisable { account: account.clone() }).await;
+    assert!(session.rest().await.contains("* BYE "), "the account was disabled");
+    let mut refused = Client::connect_tls(imaps, folder.path()).await;
+    assert!(refused.sign_in(&account, &password).await.starts_with("a NO [AUTHENTICATIONFAILED]"));
+
+    ask(&config, Request::AccountEnable { account: account.clone() }).await;
+    let mut session = Client::connect_tls(imaps, folder.path()).await;
+    assert!(session.sign_in(&account, &password).await.starts_with("a OK"));
+    let changed = Request::AccountPassword { account: account.clone(), password: None };
+    let new = ask(&config, changed).await["password"].as_str().unwrap().to_owned();
+    assert!(session.rest().await.contains("* BYE "), "the password was changed");
+    let mut old = Client::connect_tls(imaps, folder.path()).await;
+    assert!(old.sign_in(&account, &password).await.starts_with("a NO"), "the old password is remembered no more");
+    let mut session = Client::connect_tls(imaps, folder.path()).await;
+    assert!(session.sign_in(&account, &new).await.starts_with("a OK"));
+
+    let listed = ask(&config, Request::SessionList).await;
+    let mine = listed.as_array().unwrap().iter().find(|one| one["person"] == 1).unwrap()["id"].as_u64();
+    assert_eq!(ask(&config, Request::SessionEnd { session: mine, account: None }).await["ended"], 1);
+    assert!(session.rest().await.contains("* BYE "), "an administrator ended it");
     server.stop_now().await;
 }

@@ -1,11 +1,12 @@
 //! Figures in OpenMetrics text. Labels are of small closed sets: never an account, an address or a domain.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use prometheus_client::encoding::{EncodeLabelSet, text};
-use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
@@ -84,8 +85,8 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// All figures as OpenMetrics text.
-    pub fn encode(&self) -> String {
+    /// All figures as OpenMetrics text, those that the store keeps of itself among them.
+    pub fn encode(&self, store: &store::metrics::Metrics) -> String {
         let mut registry = Registry::with_prefix("sceau");
         registry.register("sessions_open", "Sessions open now", self.sessions_open.clone());
         registry.register("sessions", "Sessions let in", self.sessions.clone());
@@ -98,6 +99,7 @@ impl Metrics {
         registry.register_with_unit("commit", "End of data to commit", seconds(), self.commit_seconds.clone());
         registry.register("imap_commands", "IMAP commands by outcome", self.imap_commands.clone());
         registry.register_with_unit("imap_command", "Time an IMAP command took", seconds(), self.imap_seconds.clone());
+        register_store(&mut registry, store);
         let mut encoded = String::new();
         // Writing to a String cannot fail.
         let _ = text::encode(&mut encoded, &registry);
@@ -111,6 +113,34 @@ impl Metrics {
     }
 }
 
+/// The store counts in plain numbers; they become metrics at the moment they are asked for.
+fn register_store(registry: &mut Registry, store: &store::metrics::Metrics) {
+    let registry = registry.sub_registry_with_prefix("store");
+    for (name, help, value) in [
+        ("commits", "Groups committed", &store.commits),
+        ("transactions", "Transactions in them", &store.transactions),
+        ("transactions_refused", "Transactions rolled back alone", &store.refused),
+        ("groups_rerun", "Groups run again one by one", &store.groups_rerun),
+        ("commit_microseconds", "Time in COMMIT, the sync of the log in it", &store.commit_microseconds),
+        ("checkpoints", "Checkpoints of the log", &store.checkpoints),
+        ("checkpoint_microseconds", "Time in checkpoints", &store.checkpoint_microseconds),
+        ("staged_inline", "Blobs kept in the database", &store.staged_inline),
+        ("staged_files", "Blobs kept as files", &store.staged_files),
+        ("reads", "Read transactions", &store.reads),
+    ] {
+        registry.register(name, help, ConstCounter::new(value.load(Ordering::Relaxed)));
+    }
+    for (name, help, value) in [
+        ("group_max", "Transactions in the largest group", &store.group_max),
+        ("commit_microseconds_max", "The longest COMMIT", &store.commit_microseconds_max),
+        ("checkpoint_microseconds_max", "The longest checkpoint", &store.checkpoint_microseconds_max),
+        ("log_pages", "Pages the log holds", &store.log_pages),
+    ] {
+        let value = i64::try_from(value.load(Ordering::Relaxed)).unwrap_or(i64::MAX);
+        registry.register(name, help, ConstGauge::new(value));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,9 +149,10 @@ mod tests {
     fn the_text_is_openmetrics() {
         let metrics = Metrics::default();
         metrics.imap_command("NOOP", "ok", Duration::from_millis(1));
-        let text = metrics.encode();
+        let text = metrics.encode(&store::metrics::Metrics::default());
         assert!(text.contains("sceau_imap_commands_total{command=\"NOOP\",outcome=\"ok\"} 1"), "{text}");
         assert!(text.contains("sceau_imap_command_seconds_bucket"), "{text}");
+        assert!(text.contains("sceau_store_commits_total 0"), "{text}");
         assert!(text.ends_with("# EOF\n"), "{text}");
     }
 }
