@@ -8,6 +8,7 @@
 //! [`Part::section`] takes its length and answers in octets of the message as clients see it.
 
 mod attachments;
+mod describe;
 pub mod envelope;
 mod header_facts;
 mod header_reader;

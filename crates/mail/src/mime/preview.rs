@@ -1,6 +1,6 @@
 //! The first characters of a message's text (RFC 8970).
 
-use super::TransferEncoding;
+use super::{Part, TransferEncoding};
 use crate::decode::TextDecoder;
 
 /// Characters in a preview (RFC 8970 §3.1 advises 200).
@@ -8,6 +8,82 @@ pub const PREVIEW_CHARACTERS: usize = 200;
 
 /// Octets of a body looked at for a preview: HTML may open with a long style sheet.
 const PREVIEW_OCTETS_MAX: usize = 128 * 1024;
+
+/// The previews of a message: of its first text/plain, and of its first text/html, which serves where there is no other.
+#[derive(Debug, Default)]
+pub(super) struct Previews {
+    plain: Preview,
+    html: Preview,
+}
+
+/// Which preview a body feeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sampled {
+    No,
+    Plain,
+    Html,
+}
+
+/// A preview not begun, being gathered, or gathered.
+#[derive(Debug, Default)]
+enum Preview {
+    #[default]
+    None,
+    Gathering(Box<Sampler>),
+    Done(String),
+}
+
+impl Previews {
+    /// The body of a part begins: the first text of each kind that is no attachment gives the preview.
+    pub(super) fn begin(&mut self, part: &Part) -> Sampled {
+        let is_attachment = part.disposition.as_ref().is_some_and(|disposition| disposition.kind == "attachment");
+        let charset = part.parameter("charset");
+        match part.subtype.as_str() {
+            _ if part.media_type != "text" || is_attachment => Sampled::No,
+            "plain" if matches!(self.plain, Preview::None) => {
+                self.plain = Preview::Gathering(Box::new(Sampler::plain(&part.encoding, charset)));
+                Sampled::Plain
+            }
+            "html" if matches!(self.html, Preview::None) => {
+                self.html = Preview::Gathering(Box::new(Sampler::html(&part.encoding, charset)));
+                Sampled::Html
+            }
+            _ => Sampled::No,
+        }
+    }
+
+    pub(super) fn feed(&mut self, sampled: Sampled, octets: &[u8]) {
+        if let Some(Preview::Gathering(sampler)) = self.of(sampled) {
+            sampler.feed(octets);
+        }
+    }
+
+    /// The body is whole.
+    pub(super) fn end(&mut self, sampled: Sampled) {
+        if let Some(preview) = self.of(sampled)
+            && let Preview::Gathering(sampler) = std::mem::take(preview)
+        {
+            *preview = Preview::Done(sampler.finish());
+        }
+    }
+
+    /// The preview of the message; every body is whole.
+    pub(super) fn finish(self) -> String {
+        let texts = [self.plain, self.html].into_iter().filter_map(|preview| match preview {
+            Preview::Done(text) if !text.is_empty() => Some(text),
+            _ => None,
+        });
+        texts.into_iter().next().unwrap_or_default()
+    }
+
+    fn of(&mut self, sampled: Sampled) -> Option<&mut Preview> {
+        match sampled {
+            Sampled::No => None,
+            Sampled::Plain => Some(&mut self.plain),
+            Sampled::Html => Some(&mut self.html),
+        }
+    }
+}
 
 /// Gathers the preview of one text part.
 #[derive(Debug)]

@@ -3,11 +3,12 @@
 use memchr::{memchr, memmem};
 
 use super::attachments;
+use super::describe::{delimiter_of, describe, empty_part, encapsulates};
 use super::header_facts::{HeaderFacts, Room, TopFacts};
 use super::header_reader::{HeaderReader, Line};
 use super::lines::Lines;
 use super::meter::Meter;
-use super::preview::Sampler;
+use super::preview::{Previews, Sampled};
 use super::{Content, EncapsulatedMessage, EnvelopeFields, Exceeded, Facts, MessageIndex, Part, TransferEncoding};
 
 /// Bounds of what the scanner opens and keeps. Nothing beyond is an error: it is opaque, and [`Exceeded`] says so.
@@ -52,8 +53,7 @@ pub struct Scanner {
     parts: usize,
     lines: Lines,
     exceeded: Exceeded,
-    preview_plain: Preview,
-    preview_html: Preview,
+    previews: Previews,
     top: TopFacts,
     envelope: EnvelopeFields,
 }
@@ -99,22 +99,6 @@ enum Reading {
     Padding,
 }
 
-/// Which preview a body feeds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sampled {
-    No,
-    Plain,
-    Html,
-}
-
-/// A preview not found, being gathered, or gathered.
-#[derive(Debug)]
-enum Preview {
-    None,
-    Gathering(Box<Sampler>),
-    Done(String),
-}
-
 /// A line end at the end of what was taken, not yet given to the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pending {
@@ -140,8 +124,7 @@ impl Scanner {
             parts: 0,
             lines: Lines::default(),
             exceeded: Exceeded::default(),
-            preview_plain: Preview::None,
-            preview_html: Preview::None,
+            previews: Previews::default(),
             top: TopFacts::default(),
             envelope: EnvelopeFields::default(),
         };
@@ -178,8 +161,6 @@ impl Scanner {
         self.lines.finish();
         let (sent, thread) = HeaderFacts::conclude(&self.envelope, &self.top);
         let TopFacts { texts, received, from_fields, sender_fields, from, sender, .. } = self.top;
-        let preview = [self.preview_plain, self.preview_html].into_iter().map(Preview::finish);
-        let preview = preview.into_iter().find(|text| !text.is_empty()).unwrap_or_default();
         let facts = Facts {
             octets: self.offset,
             received,
@@ -189,7 +170,7 @@ impl Scanner {
             sender,
             sent,
             thread,
-            preview,
+            preview: self.previews.finish(),
             attachments: attachments::count(&root),
             bare_cr: self.lines.bare_cr,
             bare_lf: self.lines.bare_lf,
@@ -308,11 +289,7 @@ impl Scanner {
     fn measure(&mut self, octets: &[u8]) {
         if let Reading::Body { meter, sampled } = &mut self.reading {
             meter.feed(octets);
-            match sampled {
-                Sampled::No => {}
-                Sampled::Plain => self.preview_plain.feed(octets),
-                Sampled::Html => self.preview_html.feed(octets),
-            }
+            self.previews.feed(*sampled, octets);
         }
     }
 
@@ -407,9 +384,7 @@ impl Scanner {
         let Some(open) = self.open.last_mut() else { return };
         let part = &open.part;
         let delimiter = delimiter_of(part);
-        let encapsulates = part.media_type == "message"
-            && matches!(part.subtype.as_str(), "rfc822" | "global" | "news")
-            && part.encoding.is_identity();
+        let encapsulates = encapsulates(part);
         let is_container = delimiter.is_some() || encapsulates;
         let too_deep = is_container && depth >= self.limits.depth;
         let too_many = encapsulates && self.parts >= self.limits.parts;
@@ -431,29 +406,8 @@ impl Scanner {
             return;
         }
         open.kind = Kind::Leaf;
-        let sampled = self.sampled();
-        if let Some(open) = self.open.last() {
-            self.reading = Reading::Body { meter: Meter::new(&open.part.encoding), sampled };
-        }
-    }
-
-    /// The first text of each kind that is no attachment gives the preview.
-    fn sampled(&mut self) -> Sampled {
-        let Some(OpenPart { part, .. }) = self.open.last() else { return Sampled::No };
-        let is_attachment = part.disposition.as_ref().is_some_and(|disposition| disposition.kind == "attachment");
-        let charset = part.parameter("charset");
-        match part.subtype.as_str() {
-            _ if part.media_type != "text" || is_attachment => Sampled::No,
-            "plain" if matches!(self.preview_plain, Preview::None) => {
-                self.preview_plain = Preview::Gathering(Box::new(Sampler::plain(&part.encoding, charset)));
-                Sampled::Plain
-            }
-            "html" if matches!(self.preview_html, Preview::None) => {
-                self.preview_html = Preview::Gathering(Box::new(Sampler::html(&part.encoding, charset)));
-                Sampled::Html
-            }
-            _ => Sampled::No,
-        }
+        let sampled = self.previews.begin(&open.part);
+        self.reading = Reading::Body { meter: Meter::new(&open.part.encoding), sampled };
     }
 
     /// Closes the innermost parts until `kept` are open; their bodies end at `end`. Gives the last one closed when none
@@ -467,7 +421,7 @@ impl Scanner {
             part.lines = match ending {
                 _ if part.octets() == 0 => 0,
                 // An empty line before the delimiter is the delimiter's line end, and no line of the body.
-                End::AtDelimiter => lines - u64::from(self.lines.last_was_empty),
+                End::AtDelimiter => lines.saturating_sub(u64::from(self.lines.last_was_empty)),
                 End::OfMessage => lines + u64::from(!self.at_line_start),
             };
             part.decoded_octets = meter.take().map_or(part.octets(), |meter| meter.finish(part.octets()));
@@ -492,11 +446,7 @@ impl Scanner {
     fn end_leaf(&mut self) -> Option<Meter> {
         match std::mem::replace(&mut self.reading, Reading::Padding) {
             Reading::Body { meter, sampled } => {
-                match sampled {
-                    Sampled::No => {}
-                    Sampled::Plain => self.preview_plain.end(),
-                    Sampled::Html => self.preview_html.end(),
-                }
+                self.previews.end(sampled);
                 Some(meter)
             }
             Reading::Header { .. } | Reading::Padding => None,
@@ -530,86 +480,6 @@ impl Pending {
         }
     }
 }
-
-impl Preview {
-    fn feed(&mut self, octets: &[u8]) {
-        if let Preview::Gathering(sampler) = self {
-            sampler.feed(octets);
-        }
-    }
-
-    fn end(&mut self) {
-        if let Preview::Gathering(sampler) = std::mem::replace(self, Preview::None) {
-            *self = Preview::Done(sampler.finish());
-        }
-    }
-
-    fn finish(self) -> String {
-        match self {
-            Preview::None => String::new(),
-            Preview::Gathering(sampler) => sampler.finish(),
-            Preview::Done(text) => text,
-        }
-    }
-}
-
-fn empty_part(offset: u64) -> Part {
-    Part {
-        header: offset..offset,
-        body: offset..offset,
-        lines: 0,
-        media_type: "text".into(),
-        subtype: "plain".into(),
-        parameters: Vec::new(),
-        disposition: None,
-        id: None,
-        description: None,
-        md5: None,
-        languages: Vec::new(),
-        location: None,
-        encoding: TransferEncoding::SevenBit,
-        decoded_octets: 0,
-        content: Content::Leaf,
-    }
-}
-
-/// Takes over what the header says. Without a readable Content-Type a part is text, and in a digest a message
-/// (RFC 2045 §5.2, RFC 2046 §5.1.5).
-fn describe(part: &mut Part, facts: &mut HeaderFacts, in_digest: bool) {
-    if in_digest {
-        (part.media_type, part.subtype) = ("message".into(), "rfc822".into());
-    }
-    let content_type = facts.content_type.take().unwrap_or_default();
-    if let Some((media_type, subtype)) = content_type.value.split_once('/')
-        && is_media_token(media_type)
-        && is_media_token(subtype)
-    {
-        (part.media_type, part.subtype) = (media_type.to_owned(), subtype.to_owned());
-        part.parameters = content_type.parameters;
-    }
-    part.disposition = facts.disposition.take();
-    part.id = facts.id.take();
-    part.description = facts.description.take();
-    part.md5 = facts.md5.take();
-    part.languages = std::mem::take(&mut facts.languages);
-    part.location = facts.location.take();
-    part.encoding = facts.encoding.take().unwrap_or_default();
-}
-
-/// A token (RFC 2045 §5.1) of the length a registered name may have (RFC 6838 §4.2).
-fn is_media_token(text: &str) -> bool {
-    (1..=127).contains(&text.len())
-        && text.bytes().all(|octet| octet.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?=".contains(&octet))
-}
-
-/// The boundary of a multipart; an empty one, which RFC 2046 §5.1.1 forbids, separates nothing.
-fn delimiter_of(part: &Part) -> Option<Vec<u8>> {
-    let boundary = part.parameter("boundary").filter(|_| part.media_type == "multipart")?.trim_end();
-    (1..=BOUNDARY_OCTETS_MAX).contains(&boundary.len()).then(|| boundary.as_bytes().to_vec())
-}
-
-/// Octets of a boundary: RFC 2046 §5.1.1 allows 70.
-const BOUNDARY_OCTETS_MAX: usize = 500;
 
 /// Octets of a line that may be a delimiter: hyphens, boundary, hyphens, white space and the line end.
 const CANDIDATE_OCTETS_MAX: usize = 1_000;
