@@ -71,6 +71,8 @@ class Marionette:
         result = self.command(
             "WebDriver:ExecuteAsyncScript", {"script": wrapped, "args": list(arguments), "sandbox": "system"}
         )["value"]
+        if result is None:
+            raise SystemExit("in Thunderbird: the script did not answer")
         if "error" in result:
             raise SystemExit("in Thunderbird: " + result["error"])
         return result.get("value")
@@ -112,8 +114,7 @@ return server.key;
 FOLDERS = """
 const { MailServices } = ChromeUtils.importESModule("resource:///modules/MailServices.sys.mjs");
 const server = MailServices.accounts.getIncomingServer(args[0]);
-const listener = { onStartRunningUrl() {}, onStopRunningUrl() {} };
-server.performExpand(null);
+MailServices.imap.selectFolder(server.rootFolder.subFolders[0], null, null);
 for (let i = 0; i < 200; i++) {
   const names = server.rootFolder.subFolders.map(f => [f.name, f.flags]);
   if (names.length >= 6) { return names; }
@@ -126,8 +127,8 @@ MESSAGES = """
 const { MailServices } = ChromeUtils.importESModule("resource:///modules/MailServices.sys.mjs");
 const server = MailServices.accounts.getIncomingServer(args[0]);
 const inbox = server.rootFolder.getFolderWithFlags(Ci.nsMsgFolderFlags.Inbox);
-inbox.updateFolder(null);
 for (let i = 0; i < 300; i++) {
+  if (i % 20 === 0) { MailServices.imap.selectFolder(inbox, null, null); }
   const found = Array.from(inbox.messages).filter(m => m.subject === args[1]);
   if (found.length) {
     const uri = inbox.getUriForMsg(found[0]);
@@ -159,19 +160,19 @@ const identity = MailServices.accounts.allIdentities[0];
 const account = MailServices.accounts.accounts.find(a => a.identities.some(i => i.key === identity.key));
 const fields = Cc["@mozilla.org/messengercompose/composefields;1"].createInstance(Ci.nsIMsgCompFields);
 fields.from = identity.email; fields.to = to; fields.subject = subject; fields.body = body;
-const parameters = Cc["@mozilla.org/messengercompose/composeparams;1"].createInstance(Ci.nsIMsgComposeParams);
-parameters.composeFields = fields; parameters.identity = identity; parameters.format = Ci.nsIMsgCompFormat.PlainText;
-const compose = Cc["@mozilla.org/messengercompose/compose;1"].createInstance(Ci.nsIMsgCompose);
-compose.initialize(parameters);
+const { MessageSend } = ChromeUtils.importESModule("resource:///modules/MessageSend.sys.mjs");
 await new Promise((resolve, reject) => {
-  const progress = Cc["@mozilla.org/messenger/progress;1"].createInstance(Ci.nsIMsgProgress);
-  compose.addMsgSendListener({
-    QueryInterface: ChromeUtils.generateQI(["nsIMsgSendListener"]),
-    onStartSending() {}, onProgress() {}, onStatus() {}, onSendNotPerformed() { reject("not performed"); },
-    onGetDraftFolderURI() {}, onTransportSecurityError(_i, s) { reject("transport security " + s); },
-    onStopSending(_id, status) { Components.isSuccessCode(status) ? resolve() : reject("send status 0x" + (status >>> 0).toString(16)); },
-  });
-  compose.sendMsg(Ci.nsIMsgCompDeliverMode.Now, identity, account.key, null, progress).catch(reject);
+  new MessageSend().createAndSendMessage(
+    null, identity, account.key, fields, false, false, Ci.nsIMsgCompDeliverMode.Now, null, "text/plain", body, null, null,
+    {
+      QueryInterface: ChromeUtils.generateQI(["nsIMsgSendListener"]),
+      onStartSending() {}, onSendProgress() {}, onProgress() {}, onStatus() {}, onGetDraftFolderURI() {},
+      onSendNotPerformed() { reject("not performed"); },
+      onTransportSecurityError(_id, status) { reject("transport security 0x" + (status >>> 0).toString(16)); },
+      onStopSending(_id, status, message) {
+        Components.isSuccessCode(status) ? resolve() : reject("status 0x" + (status >>> 0).toString(16) + " " + message);
+      },
+    }, "", null, Ci.nsIMsgCompType.New);
 });
 return true;
 """
@@ -182,7 +183,7 @@ const server = MailServices.accounts.getIncomingServer(args[0]);
 for (let i = 0; i < 200; i++) {
   const sent = server.rootFolder.getFolderWithFlags(Ci.nsMsgFolderFlags.SentMail);
   if (sent) {
-    sent.updateFolder(null);
+    MailServices.imap.selectFolder(sent, null, null);
     await new Promise(r => window.setTimeout(r, 300));
     if (Array.from(sent.messages).some(m => m.subject === args[1])) { return sent.name; }
   } else { await new Promise(r => window.setTimeout(r, 100)); }
@@ -227,7 +228,10 @@ def main():
         "services.settings.server": "http://127.0.0.1:9",
         "browser.safebrowsing.downloads.enabled": False,
         "mail.phishing.detection.enabled": False,
-        "intl.accept_languages": "fr, en",
+        # The machine may have no network but its own: Thunderbird would call itself offline.
+        "network.manage-offline-status": False,
+        "offline.autoDetect": False,
+        "offline.startup_state": 2,
     }
     if os.environ.get("MOZ_LOG_FILE"):
         os.environ.setdefault("MOZ_LOG", "IMAP:5,SMTP:5,timestamp")
@@ -259,7 +263,7 @@ def drive(thunderbird, settings, authority, display):
         "authority": authority, "host": settings["HOST"], "user": settings["USER1"], "password": settings["PASSWORD1"],
         "imapPort": int(settings["IMAPS_PORT"]), "smtpPort": int(settings["SUBMISSIONS_PORT"]),
     })
-    print("account set up:", key)
+    print("account set up:", key, flush=True)
     folders = thunderbird.script(FOLDERS, key)
     print("folders:", ", ".join(name for name, _ in folders))
     subject = f"Essai Thunderbird {int(time.time())}"
