@@ -9,6 +9,7 @@ mod mutt;
 mod node;
 mod python;
 mod swaks;
+mod thunderbird;
 
 use anyhow::{Context, Result, ensure};
 use tests::{letter, server::Server};
