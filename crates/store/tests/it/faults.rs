@@ -77,7 +77,7 @@ async fn read_back(store: &Store, message: MessageId) -> Result<Vec<u8>, StoreEr
 /// Four messages, two of them large, on a disk with one planned fault; answers how many operations there were.
 async fn one_run(fault: Option<(u64, Fault)>, seed: u64) -> u64 {
     let disk = FaultyDisk::new();
-    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let folder = crate::world::folder();
     let config = Config::in_folder(folder.path());
     let store = Store::open_on(&config, Arc::new(Faulty(disk.clone()))).unwrap();
     let world = World::in_store(store, folder.clone()).await;
@@ -139,7 +139,7 @@ async fn every_step_may_fail() {
 #[tokio::test]
 async fn a_failed_sync_poisons() {
     let disk = FaultyDisk::new();
-    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let folder = crate::world::folder();
     let store = Store::open_on(&Config::in_folder(folder.path()), Arc::new(Faulty(disk.clone()))).unwrap();
     let world = World::in_store(store, folder).await;
     let inbox = world.inbox().await.id;
@@ -159,7 +159,7 @@ async fn a_failed_sync_poisons() {
 #[tokio::test]
 async fn under_the_reserve_only_what_makes_room_commits() {
     let disk = FaultyDisk::new();
-    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let folder = crate::world::folder();
     let store = Store::open_on(&Config::in_folder(folder.path()), Arc::new(Faulty(disk.clone()))).unwrap();
     let world = World::in_store(store, folder).await;
     let inbox = world.inbox().await.id;

@@ -22,16 +22,22 @@ wait $server || true
 rm -rf "$here"
 "#;
 
-/// A connection string to a database nobody else uses.
+/// A connection string to a database nobody else uses, on the server of `SCEAU_TEST_POSTGRES` (scripts/with-postgres: one
+/// for all tests, each of which may be a process), or on one that is started for this process.
 pub fn fresh_database() -> String {
-    static SERVER: OnceLock<(Child, String)> = OnceLock::new();
+    static SERVER: OnceLock<(Option<Child>, String)> = OnceLock::new();
     static DATABASES: AtomicU32 = AtomicU32::new(0);
-    let (_, folder) = SERVER.get_or_init(start);
-    let number = DATABASES.fetch_add(1, Ordering::Relaxed);
-    let mut client =
-        postgres::Client::connect(&format!("host={folder} user=sceau dbname=postgres"), postgres::NoTls).unwrap();
-    client.batch_execute(&format!("CREATE DATABASE world{number}")).unwrap();
-    format!("host={folder} user=sceau dbname=world{number}")
+    let (_, server) = SERVER.get_or_init(|| match std::env::var("SCEAU_TEST_POSTGRES") {
+        Ok(url) => (None, url.replace("dbname=postgres", "")),
+        Err(_) => {
+            let (child, folder) = start();
+            (Some(child), format!("host={folder} user=sceau "))
+        }
+    });
+    let database = format!("world_{}_{}", std::process::id(), DATABASES.fetch_add(1, Ordering::Relaxed));
+    let mut client = postgres::Client::connect(&format!("{server} dbname=postgres"), postgres::NoTls).unwrap();
+    client.batch_execute(&format!("CREATE DATABASE {database}")).unwrap();
+    format!("{server} dbname={database}")
 }
 
 fn start() -> (Child, String) {

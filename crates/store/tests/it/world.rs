@@ -17,9 +17,14 @@ pub struct World {
     pub account: AccountId,
 }
 
+/// A folder in memory where there is one: these tests simulate what a disk does, and need not wait for a real one.
+pub fn folder() -> Arc<tempfile::TempDir> {
+    Arc::new(tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap())
+}
+
 impl World {
     pub async fn new() -> World {
-        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let folder = folder();
         let store = Store::open(&Config::in_folder(folder.path())).unwrap();
         World::in_store(store, folder).await
     }
