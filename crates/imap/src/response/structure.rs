@@ -63,12 +63,8 @@ fn encapsulated(
 }
 
 fn leaf(out: &mut Vec<u8>, part: &Part, charset: Charset) {
-    // Their grammar promises parts or an envelope that are not there (see `Content::Leaf`).
-    let opaque = part.media_type == "multipart" || part.is("message", "rfc822") || part.is("message", "global");
-    match opaque {
-        true => media_type(out, "application", "octet-stream", charset),
-        false => media_type(out, &part.media_type, &part.subtype, charset),
-    }
+    let (shown_type, subtype) = part.shown_type();
+    media_type(out, shown_type, subtype, charset);
     fields(out, part, charset);
     if part.media_type == "text" {
         number(out, b" ", part.lines);
