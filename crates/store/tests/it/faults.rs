@@ -297,3 +297,50 @@ async fn a_store_has_one_process_and_its_lock_dies_with_it() {
     Store::open(&config).unwrap();
     drop(folder);
 }
+
+/// A reader, such as a backup, keeps the log from starting anew; when it ends the log is moved and cut.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_grows_only_while_somebody_reads_it() {
+    let world = World::new().await;
+    let log = world.folder.path().join("sceau.sqlite-wal");
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let store = world.store.clone();
+    let reading = tokio::spawn(async move {
+        let hold = move |view: &mut dyn store::Snapshot| {
+            view.query("SELECT 1 FROM setting", &[], &mut |_| Ok(std::ops::ControlFlow::Break(())))?;
+            let _ = released.recv();
+            Ok::<_, StoreError>(())
+        };
+        store.read(hold).await
+    });
+    let write = async |numbers: std::ops::Range<u32>| {
+        for number in numbers {
+            // SQLite does not write a page that stays the same.
+            let text = format!("{number:08}").repeat(1 << 17);
+            world
+                .store
+                .transaction(move |tx| {
+                    let sql = "INSERT INTO setting (name, value) VALUES ($1, $2) \
+                               ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+                    let name = format!("test {}", number % 20);
+                    tx.execute(sql, &[(&name).into(), (&text).into()]).map_err(StoreError::from)
+                })
+                .await
+                .unwrap();
+        }
+    };
+    write(0..120).await;
+    let grown = std::fs::metadata(&log).unwrap().len();
+    assert!(grown > 100 << 20, "{grown}");
+    release.send(()).unwrap();
+    reading.await.unwrap().unwrap();
+    let mut size = grown;
+    for round in 0..40 {
+        write(200 + 5 * round..205 + 5 * round).await;
+        size = std::fs::metadata(&log).unwrap().len();
+        if size <= 64 << 20 {
+            break;
+        }
+    }
+    assert!(size <= 64 << 20, "{size}");
+}

@@ -22,8 +22,8 @@ use crate::{EngineError, StoreError};
 /// crash.
 const LOG_PAGES: u64 = 8_192;
 
-/// Pages from which the file is cut: 512 MiB. It gets there when a reader, such as a backup, holds it for long.
-const TRUNCATE_PAGES: u64 = 131_072;
+/// Pages the log grows by before it is tried again, when a reader such as a backup held it.
+const AGAIN_PAGES: u64 = 2_048;
 
 /// Pages few enough to hold the writer for.
 const HELD_PAGES: u64 = 512;
@@ -113,15 +113,16 @@ struct Worker {
 
 impl Worker {
     fn run(&self, pages: &Receiver<u64>) {
+        let mut next = LOG_PAGES;
         while let Ok(count) = pages.recv() {
             if self.health.is_poisoned() {
                 return;
             }
-            if count >= LOG_PAGES {
+            if count < LOG_PAGES {
+                next = LOG_PAGES;
+            } else if count >= next {
                 self.move_pages();
-            }
-            if count >= TRUNCATE_PAGES {
-                self.gate.hold(|| _ = self.checkpoint("TRUNCATE"));
+                next = count + AGAIN_PAGES;
             }
         }
         if !self.health.is_poisoned() {
@@ -132,12 +133,8 @@ impl Worker {
     fn move_pages(&self) {
         // SQLite syncs the database only with the last page of the log, for which the writer is held: most of it is made
         // durable before. Each round leaves what came during it, which is less than before.
-        let mut left = LOG_PAGES;
         for _ in 0..ROUNDS_MAX {
-            match self.checkpoint("PASSIVE") {
-                Some(pages) => left = pages,
-                None => return,
-            }
+            let Some(left) = self.checkpoint("PASSIVE") else { return };
             if let Err(error) = self.database.sync_data() {
                 self.health.poison("checkpointing", &error);
                 return;
@@ -146,13 +143,11 @@ impl Worker {
                 break;
             }
         }
-        // A reader that still needs pages of the log stops the rest: it is tried again after the next commit.
-        if left < LOG_PAGES {
-            let start = Instant::now();
-            self.gate.hold(|| _ = self.checkpoint("PASSIVE"));
-            let metrics = &self.metrics;
-            Metrics::time(&metrics.writer_held_microseconds, &metrics.writer_held_microseconds_max, start.elapsed());
-        }
+        // Passive: a reader that needs pages of the log makes this end early, not wait.
+        let start = Instant::now();
+        self.gate.hold(|| _ = self.checkpoint("PASSIVE"));
+        let metrics = &self.metrics;
+        Metrics::time(&metrics.writer_held_microseconds, &metrics.writer_held_microseconds_max, start.elapsed());
     }
 
     /// Answers the pages left to move.

@@ -124,6 +124,8 @@ fn open_writer(path: &Path) -> Result<Connection, EngineError> {
         pragma(&connection, setting)?;
     }
     pragma(&connection, "cache_size = -65536")?;
+    // What a long reader made the log grow to, beyond twice what it needs, is given back when it starts anew.
+    pragma(&connection, "journal_size_limit = 67108864")?;
     Ok(connection)
 }
 
