@@ -210,8 +210,7 @@ impl Conversation {
     ) -> Option<Executor<'c, 's>> {
         let identity = self.session.identity()?.clone();
         let changes = self.changes.as_mut()?;
-        let session = self.place.id();
-        Some(Executor::new(&self.context, session, identity, &mut self.mailbox, changes, wire, enabled))
+        Some(Executor::new(&self.context, &self.place, identity, &mut self.mailbox, changes, wire, enabled))
     }
 
     async fn tell_while_idle(&mut self, wire: &mut Wire<'_>) -> Result<(), Disconnected> {

@@ -11,12 +11,12 @@ use tracing::{error, warn};
 use super::conversation::Context;
 use super::selected::Selected;
 use super::wire::{Disconnected, HIGH_WATER_OCTETS, Wire};
-use crate::sessions::SessionId;
+use crate::sessions::{self, SessionId};
 
 /// Runs commands for one signed-in session.
 pub struct Executor<'c, 's> {
     pub(super) context: &'c Context,
-    pub(super) session: SessionId,
+    pub(super) place: &'c sessions::Session,
     pub(super) identity: Identity,
     pub(super) mailbox: &'c mut Option<Box<Selected>>,
     pub(super) changes: &'c mut Changes,
@@ -56,14 +56,14 @@ impl From<StoreError> for Stop {
 impl<'c, 's> Executor<'c, 's> {
     pub fn new(
         context: &'c Context,
-        session: SessionId,
+        place: &'c sessions::Session,
         identity: Identity,
         mailbox: &'c mut Option<Box<Selected>>,
         changes: &'c mut Changes,
         wire: &'c mut Wire<'s>,
         enabled: Enabled,
     ) -> Executor<'c, 's> {
-        Executor { context, session, identity, mailbox, changes, wire, responses: Responses::new(enabled) }
+        Executor { context, place, identity, mailbox, changes, wire, responses: Responses::new(enabled) }
     }
 
     /// Runs a command; its untagged responses are sent, or wait to be sent with its completion.
@@ -82,12 +82,15 @@ impl<'c, 's> Executor<'c, 's> {
         result: Result<Completed, Stop>,
         allowed: Allowed,
     ) -> Result<Completed, Disconnected> {
-        let told = match self.tell_changes(allowed).await {
-            Ok(()) => Ok(()),
+        match self.tell_changes(allowed).await {
+            Ok(()) | Err(Stop::Answer(_)) => {}
             Err(Stop::Disconnected) => return Err(Disconnected),
-            Err(stop) => Err(stop),
-        };
-        let completed = match result.and_then(|completed| told.map(|()| completed)) {
+            // The command was done all the same; the changes are told when they can be read.
+            Err(Stop::Store(error)) => {
+                error!(session = %self.session(), account = self.account().0, %error, "changes cannot be told");
+            }
+        }
+        let completed = match result {
             Ok(completed) => completed,
             Err(Stop::Disconnected) => return Err(Disconnected),
             Err(Stop::Answer(completed)) => completed,
@@ -140,6 +143,19 @@ impl<'c, 's> Executor<'c, 's> {
         self.identity.acting_for
     }
 
+    /// The session, as logs name it.
+    pub(super) fn session(&self) -> SessionId {
+        self.place.id()
+    }
+
+    /// Asked between the steps of a long command: a session that is to end does not finish it.
+    pub(super) fn go_on(&self) -> Result<(), Stop> {
+        match self.place.ending() {
+            None => Ok(()),
+            Some(_) => Err(Completed::no(Some(Code::Unavailable), "The session ends").into()),
+        }
+    }
+
     pub(super) fn enabled(&self) -> Enabled {
         self.responses.enabled()
     }
@@ -170,10 +186,10 @@ impl<'c, 's> Executor<'c, 's> {
     fn failed(&self, error: &StoreError) -> Completed {
         match error {
             StoreError::Engine(EngineError::Full) | StoreError::QuotaExceeded => {
-                warn!(session = %self.session, account = self.account().0, %error, "imap command refused");
+                warn!(session = %self.session(), account = self.account().0, %error, "imap command refused");
             }
             StoreError::Engine(_) | StoreError::Damaged(_) => {
-                error!(session = %self.session, account = self.account().0, %error, "imap command failed");
+                error!(session = %self.session(), account = self.account().0, %error, "imap command failed");
             }
             _ => {}
         }

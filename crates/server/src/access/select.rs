@@ -112,7 +112,14 @@ impl Executor<'_, '_> {
         *self.mailbox = None;
         if access == Access::ReadWrite {
             let now = now();
-            while self.write(move |tx| store::entry::expunge(tx, id, Scope::All, now)).await?.more {}
+            loop {
+                match self.write(move |tx| store::entry::expunge(tx, id, Scope::All, now)).await {
+                    Ok(step) if step.more => {}
+                    // Deleted meanwhile: closed all the same.
+                    Ok(_) | Err(StoreError::NoSuchMailbox) => break,
+                    Err(error) => return Ok(answer_to(&error, &self.identity).then(Then::Unselected)),
+                }
+            }
         }
         Ok(Completed::ok("CLOSE completed").then(Then::Unselected))
     }

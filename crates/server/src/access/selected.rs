@@ -107,7 +107,7 @@ impl Executor<'_, '_> {
         if let Err(mismatch @ ViewError::Mismatch { .. }) = self.selected()?.view.load(uids) {
             // The counters and the entries of the mailbox disagree: `sceau verify` names it. Guessing would give the
             // client wrong numbers.
-            error!(session = %self.session, mailbox = %id, %mismatch, "the mailbox cannot be listed");
+            error!(session = %self.session(), mailbox = %id, %mismatch, "the mailbox cannot be listed");
             return Err(StoreError::Damaged("the mailbox's counters".into()).into());
         }
         Ok(())
@@ -126,6 +126,10 @@ impl Executor<'_, '_> {
             Err(StoreError::NoSuchMailbox) => {
                 let view = &mut self.selected()?.view;
                 let mod_sequence = view.mod_sequence();
+                if !view.is_loaded() {
+                    // Which UIDs there were is lost, and was never told: any will do to say that they are gone.
+                    let _ = view.load((1..=view.exists()).collect());
+                }
                 let expunged = view.uids().to_vec();
                 view.apply(Changes { mod_sequence, expunged, ..Changes::default() });
             }
@@ -159,7 +163,7 @@ impl Executor<'_, '_> {
             Ok(()) | Err(Stop::Answer(_)) => {}
             Err(Stop::Disconnected) => return Err(Disconnected),
             Err(Stop::Store(error)) => {
-                error!(session = %self.session, %error, "changes cannot be told");
+                error!(session = %self.session(), %error, "changes cannot be told");
                 return Err(Disconnected);
             }
         }

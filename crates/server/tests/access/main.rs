@@ -13,6 +13,7 @@ mod ending;
 mod large;
 mod mime;
 mod player;
+mod trace;
 mod tracking;
 mod transcripts;
 mod world;

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use auth::{AccountId, Identity, sasl};
-use delivery::{AppendOrder, Delivery, Door, Surroundings};
-use mail::Language;
+use delivery::{AppendOrder, Delivery, Door, Origin, Surroundings};
+use mail::envelope::{Envelope, ForwardPath, Recipient, ReversePath};
+use mail::{BodyKind, Language};
 use server::access::{Authenticating, Context, Conversation, Host, Outcome, serve};
 use server::sessions::{Protocol, Session, SessionLimits, Sessions};
 use store::account::NewAccount;
@@ -73,11 +74,14 @@ impl World {
         let store = Store::open(&store::Config::in_folder(folder.path())).unwrap();
         let people = store.transaction(|tx| {
             let structure = store::structure::create(tx, "Cabinet", THEN)?;
+            store::domain::create(tx, structure, &"example.org".parse().unwrap(), THEN)?;
             let mut account = |name, quota_octets| {
                 let new = NewAccount { structure, name, language: Language::English, quota_octets };
                 store::account::create(tx, &new, THEN)
             };
-            Ok::<_, StoreError>((account("Anne", 0)?, account("Paul", 100_000)?))
+            let (anne, paul) = (account("Anne", 0)?, account("Paul", 100_000)?);
+            store::address::add(tx, anne, &"anne@example.org".parse().unwrap(), THEN)?;
+            Ok::<_, StoreError>((anne, paul))
         });
         let (anne, paul) = people.await.unwrap();
         let config = delivery::Config {
@@ -124,5 +128,27 @@ impl World {
             incoming.write(chunk).await.unwrap();
         }
         incoming.append(AppendOrder { mailbox, flags, internal_date: Some(THEN) }).await.unwrap()
+    }
+
+    /// A message comes from another host, and so gets trace fields.
+    pub async fn relay(&self, octets: &[u8]) -> Appended {
+        let mut incoming = self.delivery.begin(Door::Relay).await.unwrap();
+        incoming.write(octets).await.unwrap();
+        let recipient =
+            Recipient { forward_path: ForwardPath::Address("anne@example.org".parse().unwrap()), original: None };
+        let envelope = Envelope {
+            reverse_path: ReversePath::Address("paul@elsewhere.example".parse().unwrap()),
+            recipients: vec![recipient],
+            body: BodyKind::default(),
+            smtputf8: false,
+            declared_octets: None,
+        };
+        let origin = Origin {
+            client_name: "client.example".into(),
+            client_address: "192.0.2.7".parse().unwrap(),
+            tls: None,
+            protocol: mail::trace::Protocol { extended: true, tls: false, authenticated: false, smtputf8: false },
+        };
+        incoming.accept(&envelope, &origin).await.unwrap().copies[0]
     }
 }

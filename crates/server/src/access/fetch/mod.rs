@@ -6,7 +6,7 @@ mod render;
 
 use std::sync::Arc;
 
-use imap::command::{FetchItem, FetchModifiers};
+use imap::command::{FetchItem, FetchModifiers, SectionText};
 use imap::response::Code;
 use imap::sequence::{Messages, Numbering, Ranges};
 use imap::server::Completed;
@@ -22,6 +22,9 @@ use render::{Batch, Piece, render};
 
 /// Messages looked at in one read: bounds the time a reading thread is taken.
 const BATCH_MESSAGES: usize = 4_096;
+/// HEADER.FIELDS and HEADER.FIELDS.NOT in one FETCH: each is made in memory, of a header of up to
+/// [`octets::HEADER_OCTETS_MAX`] octets.
+const FIELD_CHOICES_MAX: usize = 16;
 
 impl Executor<'_, '_> {
     pub(super) async fn fetch(
@@ -30,6 +33,9 @@ impl Executor<'_, '_> {
         items: Vec<FetchItem>,
         modifiers: FetchModifiers,
     ) -> Result<Completed, Stop> {
+        if items.iter().filter(|item| chooses_fields(item)).count() > FIELD_CHOICES_MAX {
+            return Err(Completed::no(Some(Code::Limit), "Too many HEADER.FIELDS in one FETCH").into());
+        }
         let numbers = self.resolve(&messages).await?;
         let seen = self.set_seen(&items, &numbers).await?;
         let selected = self.selected()?;
@@ -41,6 +47,7 @@ impl Executor<'_, '_> {
         let mut trouble = Trouble::default();
         let mut pairs: Vec<(u32, u32)> = Vec::new();
         loop {
+            self.go_on()?;
             let view = &self.selected()?.view;
             let wanted = BATCH_MESSAGES.saturating_sub(pairs.len());
             pairs.extend(numbers.by_ref().take(wanted).filter_map(|number| Some((number, view.uid(number)?))));
@@ -89,8 +96,9 @@ impl Executor<'_, '_> {
                 Piece::Later(mut passage) => {
                     // Inside a literal nothing else can be said: should what was verified be damaged now, only closing
                     // the connection tells the client that the message is not whole.
+                    let (session, account) = (self.session(), self.account());
                     let broken = |error: StoreError| {
-                        error!(session = %self.session, account = self.identity.acting_for.0, %error, "literal broken off");
+                        error!(%session, account = account.0, %error, "literal broken off");
                         Stop::Disconnected
                     };
                     while let Some(octets) = passage.next().await.map_err(broken)? {
@@ -100,10 +108,15 @@ impl Executor<'_, '_> {
             }
         }
         for error in batch.errors {
-            error!(session = %self.session, account = self.account().0, uid = error.uid, error = %error.what, "damaged message");
+            error!(session = %self.session(), account = self.account().0, uid = error.uid, error = %error.what, "damaged message");
         }
         Ok(())
     }
+}
+
+fn chooses_fields(item: &FetchItem) -> bool {
+    let FetchItem::BodySection { section, .. } = item else { return false };
+    matches!(section.text, SectionText::HeaderFields(_) | SectionText::HeaderFieldsNot(_))
 }
 
 /// Those of the messages that have no `\Seen`: most FETCHes find none, and need no write.

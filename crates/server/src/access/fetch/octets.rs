@@ -11,8 +11,8 @@ use store::{BlobId, BlobReader, Snapshot, StoreError};
 
 /// Octets read at once while a long literal is sent.
 const STEP_OCTETS: u64 = 256 * 1024;
-/// Octets of a header in which HEADER.FIELDS looks; the index's own limits are below it.
-const HEADER_OCTETS_MAX: u64 = 4 * 1024 * 1024;
+/// Octets of a header in which HEADER.FIELDS looks: far above what anyone writes, and what is held of one message.
+pub const HEADER_OCTETS_MAX: u64 = 1024 * 1024;
 
 /// A message as clients see it: trace prefix, then blob.
 pub struct Message {

@@ -16,6 +16,8 @@ use crate::access::flags::system;
 
 /// Rendered octets after which a batch ends.
 const BATCH_OCTETS: usize = 256 * 1024;
+/// Octets of rows after which no further row is read.
+const ROWS_OCTETS: usize = 1024 * 1024;
 /// Messages whose rows are read in one batch.
 const BATCH_ROWS: usize = 256;
 /// Octets of a section that are read within the batch; longer ones are read while they are sent.
@@ -142,7 +144,7 @@ impl Rendering<'_> {
                 })?;
             }
             Source::Messages(wanted) => {
-                let rows = rows(snapshot, mailbox, uids, wanted)?;
+                let (rows, whole) = rows(snapshot, mailbox, uids, wanted)?;
                 for row in &rows {
                     if let Some(number) = number_of(row.entry.uid).filter(|_| self.plan.wants(row.entry.modseq)) {
                         self.message(snapshot, number, row)?;
@@ -150,6 +152,9 @@ impl Rendering<'_> {
                     if self.is_full() {
                         return Ok(passed);
                     }
+                }
+                if !whole {
+                    return Ok(passed);
                 }
             }
         }
@@ -357,7 +362,7 @@ impl Rendering<'_> {
         };
         // What is short is read before it is announced: damage is then found in time.
         let ready = match &passage {
-            Some(passage) if passage.cost() <= SECTION_NOW_OCTETS => Some(passage.read_now()?),
+            Some(passage) if self.has_room_for(passage) => Some(passage.read_now()?),
             Some(passage) => {
                 passage.verify()?;
                 None
@@ -391,6 +396,12 @@ impl Rendering<'_> {
             self.batch.pieces.push(Piece::Later(Box::new(passage)));
         }
         Ok(items)
+    }
+
+    /// A FETCH may ask for the same octets many times: what is held of one batch stays bounded whatever it asks.
+    fn has_room_for(&self, passage: &Passage) -> bool {
+        let held = (self.octets + self.responses.len()) as u64;
+        passage.cost() <= SECTION_NOW_OCTETS && held + passage.cost() <= 2 * SECTION_NOW_OCTETS
     }
 
     /// What is rendered becomes a piece.
@@ -462,13 +473,14 @@ struct Row {
     preview: String,
 }
 
+/// Rows of a range, and whether these are all: envelopes and structures may be long.
 fn rows(
     snapshot: &mut dyn Snapshot,
     mailbox: MailboxId,
     uids: std::ops::RangeInclusive<u32>,
     wanted: Wanted,
-) -> Result<Vec<Row>, StoreError> {
-    let mut rows = Vec::new();
+) -> Result<(Vec<Row>, bool), StoreError> {
+    let (mut rows, mut octets, mut whole) = (Vec::new(), 0, true);
     let limit = u32::try_from(BATCH_ROWS).unwrap_or(u32::MAX);
     store::message::fetch(snapshot, mailbox, uids, limit, wanted, &mut |message: &Fetched<'_>| {
         rows.push(Row {
@@ -480,7 +492,9 @@ fn rows(
             structure: message.structure.to_vec(),
             preview: message.preview.to_owned(),
         });
-        Ok(ControlFlow::Continue(()))
+        octets += message.envelope.len() + message.structure.len();
+        whole = octets < ROWS_OCTETS;
+        Ok(if whole { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
     })?;
-    Ok(rows)
+    Ok((rows, whole))
 }

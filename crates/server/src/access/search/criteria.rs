@@ -131,6 +131,11 @@ impl Criteria {
         &self.body_needles
     }
 
+    /// How many texts are compared, in headers and bodies.
+    pub fn texts(&self) -> usize {
+        self.root.texts()
+    }
+
     /// `None` while the facts do not decide.
     pub fn matches(&self, facts: &Facts<'_>) -> Option<bool> {
         self.root.matches(facts)
@@ -223,6 +228,17 @@ fn ago(around: &Surroundings<'_>, seconds: u32) -> i64 {
 }
 
 impl Criterion {
+    fn texts(&self) -> usize {
+        match self {
+            Criterion::Header { .. } | Criterion::Body(_) => 1,
+            Criterion::Text { .. } => 2,
+            Criterion::All(parts) => parts.iter().map(Criterion::texts).sum(),
+            Criterion::Either(first, second) => first.texts() + second.texts(),
+            Criterion::Not(inner) => inner.texts(),
+            _ => 0,
+        }
+    }
+
     fn depth(&self) -> Depth {
         match self {
             Criterion::Constant(_) | Criterion::Flags(_) | Criterion::Recent => Depth::Entry,

@@ -26,6 +26,8 @@ use criteria::{Criteria, Depth, Facts, Surroundings};
 const BATCH_ENTRIES: usize = 8_192;
 const BATCH_HEADERS: usize = 512;
 const BATCH_BODIES: usize = 32;
+/// Texts to be found in one SEARCH: each is compared with every octet looked at.
+const TEXTS_MAX: usize = 100;
 /// Octets of a body read at once.
 const STEP_OCTETS: u64 = 256 * 1024;
 
@@ -65,7 +67,11 @@ impl Executor<'_, '_> {
             saved: selected.view.saved(),
             now: now(),
         };
-        let criteria = Arc::new(Criteria::new(&command.program.key, &around));
+        let criteria = Criteria::new(&command.program.key, &around);
+        if criteria.texts() > TEXTS_MAX {
+            return Err(Completed::no(Some(Code::Limit), "Too many texts in one SEARCH").into());
+        }
+        let criteria = Arc::new(criteria);
         let first_recent_uid = selected.view.first_recent_uid();
         let uids = selected.view.uids();
         let candidates: Vec<(u32, u32)> =
@@ -77,11 +83,13 @@ impl Executor<'_, '_> {
             let (entries, messages) = (search.clone(), messages.to_vec());
             let (matches, open) = self.read(move |snapshot| entries.by_entries(snapshot, &messages)).await?;
             found.matches.extend(matches);
+            self.go_on()?;
             for open in open.chunks(dear) {
+                self.go_on()?;
                 let (inside, open) = (search.clone(), open.to_vec());
                 let (matches, damaged) = self.read(move |snapshot| inside.inside(snapshot, &open)).await?;
                 for (uid, error) in &damaged {
-                    error!(session = %self.session, account = self.account().0, uid, %error, "damaged message");
+                    error!(session = %self.session(), account = self.account().0, uid, %error, "damaged message");
                 }
                 found.damaged |= !damaged.is_empty();
                 found.matches.extend(matches);
