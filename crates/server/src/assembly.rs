@@ -130,7 +130,7 @@ impl access::Host for Assembly {
         session: &'a crate::sessions::Session,
         question: auth::sasl::Question,
     ) -> access::Authenticating<'a> {
-        Box::pin(self.authenticator.answer(session.peer(), question))
+        Box::pin(self.authenticator.answer(session, question))
     }
 
     fn executed(&self, command: &'static str, outcome: &'static str, took: std::time::Duration) {

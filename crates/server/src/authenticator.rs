@@ -24,6 +24,7 @@ use tokio::sync::Semaphore;
 use self::throttle::KeptThrottle;
 use crate::config::Passwords;
 use crate::machine::now;
+use crate::sessions::Session;
 use crate::telemetry::{Metrics, OutcomeLabels};
 
 /// Sign-ins that wait for a place to hash. More are told to come back: each holds a connection.
@@ -73,9 +74,13 @@ impl Authenticator {
         })
     }
 
-    /// Answers one question of a client at this address.
-    pub async fn answer(&self, peer: IpAddr, question: Question) -> Answer {
-        let source = self.source(peer);
+    /// Answers one question of a session's client.
+    pub async fn answer(&self, session: &Session, question: Question) -> Answer {
+        // Credentials are read from here on; SCRAM read them at its first question.
+        if !matches!(question, Question::Authorize { .. }) {
+            session.sign_in_begins();
+        }
+        let source = self.source(session.peer());
         let answer = match question {
             Question::Password { login, acting_for, password } => {
                 self.password(source, login, acting_for, password).await

@@ -55,7 +55,7 @@ async fn connection(mut stream: TcpStream, peer: SocketAddr, door: Arc<Door>, as
         Err(reason) => {
             refused(match reason {
                 TooMany::Sessions => "sessions",
-                TooMany::FromAddress | TooMany::OfAccount => "sessions from address",
+                TooMany::FromAddress | TooMany::OfAccount | TooMany::Changed => "sessions from address",
             });
             tracing::info!(listener = door.config.name, %peer, %reason, "connection turned away");
             turn_away(stream, &door).await;

@@ -23,7 +23,7 @@ use crate::config::Config;
 use crate::data_folder::DataFolder;
 use crate::doors;
 use crate::machine::now;
-use crate::sessions::Sessions;
+use crate::sessions::{Ending, Sessions};
 use crate::telemetry::{Health, serve_http};
 
 /// How often certificates are looked at.
@@ -264,9 +264,9 @@ pub fn raise_file_limit(sessions: usize) {
 struct Running(Arc<Assembly>);
 
 impl Hooks for Running {
-    fn account_changed(&self, account: AccountId) {
+    fn account_changed(&self, account: AccountId, why: Ending) {
         self.0.authenticator.forget(account);
-        self.0.sessions.suspend(account);
+        self.0.sessions.end_all_of(account, why);
     }
 
     fn directory_changed(&self) {

@@ -62,6 +62,9 @@ pub enum TooMany {
     /// The account has its share.
     #[error("too many sessions of this account")]
     OfAccount,
+    /// The account was disabled, or its password changed, while the sign-in was being verified.
+    #[error("the account changed during the sign-in")]
+    Changed,
 }
 
 /// Why a session is asked to end.
@@ -71,7 +74,7 @@ pub enum Ending {
     Stopping,
     /// The account was disabled: 421, `BYE`, at once.
     Suspended,
-    /// An administrator ended this session.
+    /// An administrator ended this session, or changed the account's password.
     Administrator,
 }
 
@@ -87,6 +90,8 @@ pub struct Session {
     protocol: Protocol,
     peer: IpAddr,
     ending: watch::Receiver<Option<Ending>>,
+    /// [`Open::ends`] when the sign-in that is being verified began.
+    sign_in_began: AtomicU64,
     shared: Arc<Shared>,
 }
 
@@ -116,6 +121,9 @@ struct Open {
     sessions: HashMap<SessionId, Entry>,
     by_address: HashMap<IpAddr, usize>,
     by_account: HashMap<AccountId, usize>,
+    /// How often sessions of some account were ended, and which of these times was the last of each account.
+    ends: u64,
+    ended: HashMap<AccountId, u64>,
     stopping: bool,
 }
 
@@ -164,7 +172,8 @@ impl Sessions {
         let (sender, ending) = watch::channel(None);
         let entry = Entry { protocol, peer, identity: None, since: Instant::now(), ending: sender };
         open.sessions.insert(id, entry);
-        Ok(Session { id, protocol, peer, ending, shared: self.shared.clone() })
+        let sign_in_began = AtomicU64::new(open.ends);
+        Ok(Session { id, protocol, peer, ending, sign_in_began, shared: self.shared.clone() })
     }
 
     /// Asks one session to end; false when there is none of that name.
@@ -176,14 +185,17 @@ impl Sessions {
     }
 
     /// Asks every session of this person, or acting for this box, to end; says how many there were.
-    pub fn suspend(&self, account: AccountId) -> usize {
-        let open = self.shared.lock();
+    pub fn end_all_of(&self, account: AccountId, why: Ending) -> usize {
+        let mut open = self.shared.lock();
+        open.ends += 1;
+        let now = open.ends;
+        open.ended.insert(account, now);
         let concerned = |entry: &&Entry| {
             entry.identity.as_ref().is_some_and(|who| who.person == account || who.acting_for == account)
         };
         let mut count = 0;
         for entry in open.sessions.values().filter(concerned) {
-            entry.ending.send_replace(Some(Ending::Suspended));
+            entry.ending.send_replace(Some(why));
             count += 1;
         }
         count
@@ -238,12 +250,22 @@ impl Session {
         self.peer
     }
 
+    /// To be called before credentials are looked at: what changes from here on is seen by [`Session::signed_in`].
+    pub fn sign_in_begins(&self) {
+        self.sign_in_began.store(self.shared.lock().ends, Ordering::Relaxed);
+    }
+
     /// Records who signed in; from now on disabling that account ends this session.
     ///
     /// # Errors
-    /// [`TooMany::OfAccount`]; the session then has no identity.
+    /// [`TooMany::OfAccount`], [`TooMany::Changed`]; the session then has no identity.
     pub fn signed_in(&self, identity: &Identity) -> Result<(), TooMany> {
         let mut open = self.shared.lock();
+        let began = self.sign_in_began.load(Ordering::Relaxed);
+        let ended_since = |account: &AccountId| open.ended.get(account).is_some_and(|ended| *ended > began);
+        if ended_since(&identity.person) || ended_since(&identity.acting_for) {
+            return Err(TooMany::Changed);
+        }
         let of_account = open.by_account.entry(identity.acting_for).or_default();
         if *of_account >= self.shared.limits.load().per_account_max {
             return Err(TooMany::OfAccount);
@@ -361,10 +383,22 @@ mod tests {
         person.signed_in(&identity(7, 8)).unwrap();
         acted_for.signed_in(&identity(9, 7)).unwrap();
         stranger.signed_in(&identity(9, 9)).unwrap();
-        assert_eq!(sessions.suspend(AccountId(7)), 2);
+        assert_eq!(sessions.end_all_of(AccountId(7), Ending::Suspended), 2);
         assert_eq!(person.next_ending().await, Ending::Suspended);
         assert_eq!(acted_for.next_ending().await, Ending::Suspended);
         assert_eq!(stranger.ending(), None);
+    }
+
+    #[test]
+    fn whoever_signs_in_while_the_account_changes_does_not_get_in() {
+        let sessions = Sessions::new(limits());
+        let session = sessions.open(Protocol::Imap, "192.0.2.1".parse().unwrap()).unwrap();
+        sessions.end_all_of(AccountId(1), Ending::Suspended);
+        session.sign_in_begins();
+        sessions.end_all_of(AccountId(2), Ending::Suspended);
+        assert_eq!(session.signed_in(&identity(2, 2)), Err(TooMany::Changed));
+        assert_eq!(session.signed_in(&identity(1, 2)), Err(TooMany::Changed));
+        assert_eq!(session.signed_in(&identity(1, 1)), Ok(()));
     }
 
     #[test]

@@ -40,7 +40,7 @@ impl SmtpAnswers {
     }
 
     async fn sign_in(&mut self, session: &Session, question: sasl::Question) -> sasl::Answer {
-        let answer = self.authenticator.answer(session.peer(), question).await;
+        let answer = self.authenticator.answer(session, question).await;
         match &answer {
             sasl::Answer::Accepted(identity) => {
                 if let Err(reason) = session.signed_in(identity) {

@@ -119,7 +119,7 @@ recipients_max = 10
         sceau.toml:11: limits.sessions: 0 is out of range: write a whole number from 1 to 1000000
         sceau.toml:12: limits.sessions_per_address: a string where a whole number belongs: write a whole number
         sceau.toml:14: limits.network.network: "10.0.0.0/40": invalid IP address syntax: write a network, as network = "192.0.2.0/24"
-        sceau.toml:17: passwords.pepper: unknown key: remove it; known here: hashes_at_once, remember_seconds
+        sceau.toml:17: passwords.pepper: unknown key: remove it; known here: hashes_at_once, never_slowed
         sceau.toml:19: certificate.public.key: missing: write the path of a PEM file with the private key
         sceau.toml:25: listener.relay.role: "relais" is not known: write one of "relay", "submission", "imap"
         sceau.toml:26: listener.relay.listen: "0.0.0.0": invalid socket address syntax: write address and port, as "0.0.0.0:25" or "[::]:25"

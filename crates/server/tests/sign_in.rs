@@ -16,6 +16,7 @@ use server::admin::{Administration, Request};
 use server::assembly;
 use server::authenticator::Authenticator;
 use server::config::Config;
+use server::sessions::{Protocol, Session, Sessions};
 use server::telemetry::Metrics;
 
 const ANNE: &str = "anne@a.example";
@@ -28,6 +29,7 @@ struct World {
     administration: Administration,
     authenticator: Authenticator,
     generated: String,
+    sessions: Sessions,
 }
 
 impl World {
@@ -54,7 +56,12 @@ impl World {
         ask(Request::AccountDisable { account: "lea@a.example".into() }).await;
         ask(Request::AccountAddress { account: ANNE.into(), address: "a.martin@a.example".into() }).await;
         let authenticator = open(&administration, &config, folder.path());
-        World { folder, config, administration, authenticator, generated }
+        let sessions = Sessions::new(assembly::session_limits(&config));
+        World { folder, config, administration, authenticator, generated, sessions }
+    }
+
+    fn session(&self, peer: IpAddr) -> Session {
+        self.sessions.open(Protocol::Submission, peer).unwrap()
     }
 
     async fn password(&self, login: &str, acting_for: Option<&str>, password: &str) -> Answer {
@@ -63,7 +70,7 @@ impl World {
             acting_for: acting_for.map(str::to_owned),
             password: Secret::new(password.into()),
         };
-        self.authenticator.answer(home(), question).await
+        self.authenticator.answer(&self.session(home()), question).await
     }
 }
 
@@ -127,7 +134,7 @@ async fn what_was_verified_before_a_change_counts_no_more() {
 async fn scram_credentials_of_strangers_are_false_and_stay_the_same() {
     let world = World::new().await;
     let ask = async |authenticator: &Authenticator, login: &str| match authenticator
-        .answer(home(), Question::ScramCredentials { login: login.into() })
+        .answer(&world.session(home()), Question::ScramCredentials { login: login.into() })
         .await
     {
         Answer::Scram(credentials) => credentials,
@@ -150,12 +157,12 @@ async fn failures_are_remembered_over_a_restart() {
     let elsewhere: IpAddr = "198.51.100.7".parse().unwrap();
     let wrong = || Question::Password { login: ANNE.into(), acting_for: None, password: Secret::new("wrong".into()) };
     for _ in 0..=auth::throttle::PAIR_FAILURES_FREE {
-        world.authenticator.answer(elsewhere, wrong()).await;
+        world.authenticator.answer(&world.session(elsewhere), wrong()).await;
     }
     world.authenticator.keep_counters();
     let again = open(&world.administration, &world.config, world.folder.path());
     let began = tokio::time::Instant::now();
-    let answer = again.answer(elsewhere, wrong()).await;
+    let answer = again.answer(&world.session(elsewhere), wrong()).await;
     let slowed = began.elapsed() >= std::time::Duration::from_millis(250);
     assert!(slowed || matches!(answer, Answer::Refused(Failure::Throttled)), "{answer:?} {:?}", began.elapsed());
     // The person herself, somewhere else, gets in.

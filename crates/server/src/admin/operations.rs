@@ -17,15 +17,15 @@ use super::streams::taken_along;
 use super::{AccountView, DomainView, Failed, Request, SessionView, StructureView};
 use crate::config::Config;
 use crate::machine::now;
-use crate::sessions::{Listed, SessionId, Sessions};
+use crate::sessions::{Ending, Listed, SessionId, Sessions};
 
 /// Accounts read in one go.
 const PAGE: u32 = 1_000;
 
 /// What a running server does besides, so that the change is seen at once.
 pub trait Hooks: Send + Sync + 'static {
-    /// The account's sessions end, and what was remembered of its passwords is forgotten.
-    fn account_changed(&self, account: AccountId);
+    /// The account's sessions end for this reason, and what was remembered of its passwords is forgotten.
+    fn account_changed(&self, account: AccountId, why: Ending);
     /// Addresses, domains or accounts came or went.
     fn directory_changed(&self);
     /// The open sessions; none when no server runs.
@@ -206,7 +206,7 @@ impl Administration {
         let password = hash(password, login).await?;
         let (credentials, at) = (password.clone(), now());
         self.transaction(move |tx| credentials.set(tx, account, at)).await?;
-        self.account_changed(account);
+        self.account_changed(account, Ending::Administrator);
         Ok(json!({ "account": account.0, "password": password.generated() }))
     }
 
@@ -215,7 +215,7 @@ impl Administration {
         let at = now();
         self.transaction(move |tx| store::account::set_state(tx, account, state, at)).await?;
         if state == State::Disabled {
-            self.account_changed(account);
+            self.account_changed(account, Ending::Suspended);
         }
         self.directory_changed();
         Ok(json!({ "account": account.0, "state": word(state) }))
@@ -232,7 +232,7 @@ impl Administration {
             None => None,
         };
         let sessions = self.sessions()?;
-        let by_account = account.map_or(0, |account| sessions.suspend(account));
+        let by_account = account.map_or(0, |account| sessions.end_all_of(account, Ending::Administrator));
         let by_number = session.map_or(0, |session| usize::from(sessions.end(SessionId(session))));
         Ok(json!({ "ended": by_account + by_number }))
     }
@@ -270,9 +270,9 @@ impl Administration {
         self.store.read(closure).await.map_err(Failed::because)
     }
 
-    fn account_changed(&self, account: AccountId) {
+    fn account_changed(&self, account: AccountId, why: Ending) {
         if let Some(hooks) = &self.hooks {
-            hooks.account_changed(account);
+            hooks.account_changed(account, why);
         }
     }
 

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 /// What may be asked. The reply is an object with `done` (whatever the request gives) or `failed` (a sentence).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// Not printable by `Debug`: some hold a password.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Request {
     /// Adds a structure. Gives a [`StructureView`].

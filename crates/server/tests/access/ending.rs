@@ -39,7 +39,7 @@ async fn disabling_an_account_ends_its_sessions_at_once() {
     let world = World::new().await;
     let mut anne = idle(&world).await;
     let mut paul = Connection::open(&world, "paul").await;
-    assert_eq!(world.sessions.suspend(world.anne), 1);
+    assert_eq!(world.sessions.end_all_of(world.anne, server::sessions::Ending::Suspended), 1);
     assert!(anne.line().await.unwrap().starts_with("* BYE "));
     assert_eq!(anne.line().await, None);
     assert_eq!(paul.command("NOOP").await, ["t OK NOOP completed"]);
