@@ -36,7 +36,7 @@ fn neomutt_sends_and_reads() -> Result<()> {
     succeed("neomutt", &arguments, folder.path(), "Voilà.\n".as_bytes())?;
     let mut imap = server.imap(1)?;
     imap.ok("SELECT INBOX")?;
-    let found = imap.ok("SEARCH CHARSET UTF-8 SUBJECT \"Résultat\"")?;
+    let found = imap.ok("SEARCH CHARSET UTF-8 SUBJECT {9+}\r\nRésultat")?;
     let number = found.find("* SEARCH").and_then(|response| response.text.split(' ').nth(2).map(str::to_owned));
     let number = number.context("what NeoMutt sent did not arrive")?;
     let part = imap.ok(&format!("FETCH {number} BINARY.PEEK[2]"))?;

@@ -36,18 +36,17 @@ fn s25_logs_hold_no_secret_no_content_and_no_control_character() -> Result<()> {
         let mut imap = Imap::tls(server.settings.address("IMAPS_PORT"), &server.trust)?;
         imap.command(&format!("LOGIN {recipient} WrongPasswordOfMine"))?;
 
-        let log = server.log();
-        ensure!(!log.is_empty(), "nothing was logged");
-        let settings_table_end = log.find("127.0.0.1").unwrap_or_default();
-        ensure!(settings_table_end < log.len());
+        // The demo shows its settings once, in a table for the user to type from.
+        let log: String =
+            server.log().lines().filter(|line| !line.contains('│')).map(|line| format!("{line}\n")).collect();
+        ensure!(log.lines().count() > 10, "too little was logged: {log}");
         for secret in
             ["WrongPasswordOfMine", "SubjectOfMyLetter", "BodyOfMyLetter", "localpartofstranger", "localpartofnobody"]
         {
             ensure!(!log.contains(secret), "{secret} is in the log:\n{}", around(&log, secret));
         }
-        // The demo shows its settings once, for the user to type; its passwords are nowhere else.
         for password in [password, other_password] {
-            ensure!(log.matches(password).count() <= 1, "a password is in the log:\n{}", around(&log, password));
+            ensure!(!log.contains(password), "a password is in the log:\n{}", around(&log, password));
         }
         ensure!(!log.contains("\x1b[31mRed") && !log.contains("\nX 2026-01-01T00:00:00Z FORGED"), "control characters");
     }
