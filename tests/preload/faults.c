@@ -38,7 +38,7 @@
 enum kind { WRITE, SYNC, RENAME, TRUNCATE, CREATE, UNLINK, KINDS };
 static const char *const kind_names[KINDS] = {"write", "sync", "rename", "truncate", "create", "unlink"};
 
-enum undo_kind { UNDO_WRITE, UNDO_SIZE, UNDO_CREATE, UNDO_RENAME, UNDO_UNLINK };
+enum undo_kind { UNDO_WRITE, UNDO_SIZE, UNDO_CREATE, UNDO_RENAME, UNDO_UNLINK, UNDO_FOLDER };
 
 struct undo {
     enum undo_kind kind;
@@ -200,13 +200,31 @@ static void synced(int fd) {
     }
 }
 
+// A renamed file is undone under the name it has now.
+static void renamed(const char *from, const char *to) {
+    for (struct undo *undo = undo_log; undo; undo = undo->older) {
+        if (strcmp(undo->path, from)) continue;
+        free(undo->path);
+        undo->path = strdup(to);
+        // The name that has to last is the new one, in its folder.
+        undo->folder = folder_of(to);
+    }
+}
+
 static void undo_one(const struct undo *undo) {
+    char lost[PATH_MAX + 32];
+    struct stat facts;
     int fd;
     switch (undo->kind) {
     case UNDO_WRITE:
     case UNDO_SIZE:
         fd = (int)syscall(SYS_openat, AT_FDCWD, undo->path, O_WRONLY | O_CLOEXEC, 0);
         if (fd < 0) return;
+        // Another file may have the name by now, and this one be gone for good.
+        if (fstat(fd, &facts) || facts.st_ino != undo->inode) {
+            syscall(SYS_close, fd);
+            return;
+        }
         if (undo->count) syscall(SYS_pwrite64, fd, undo->old, undo->count, undo->offset);
         syscall(SYS_ftruncate, fd, undo->old_size);
         syscall(SYS_close, fd);
@@ -216,20 +234,17 @@ static void undo_one(const struct undo *undo) {
         break;
     case UNDO_RENAME:
         syscall(SYS_renameat2, AT_FDCWD, undo->path, AT_FDCWD, undo->other, 0);
+        renamed(undo->path, undo->other);
+        break;
+    case UNDO_FOLDER: // gone, and all that was in it
+        snprintf(lost, sizeof lost, "%s.lost", directory);
+        syscall(SYS_mkdirat, AT_FDCWD, lost, 0700);
+        snprintf(lost, sizeof lost, "%s.lost/%lu", directory, (unsigned long)undo->inode);
+        syscall(SYS_renameat2, AT_FDCWD, undo->path, AT_FDCWD, lost, 0);
         break;
     case UNDO_UNLINK:
         if (undo->other) syscall(SYS_renameat2, AT_FDCWD, undo->other, AT_FDCWD, undo->path, 0);
         break;
-    }
-}
-
-// A renamed file is undone under the name it has now.
-static void renamed(const char *from, const char *to) {
-    for (struct undo *undo = undo_log; undo; undo = undo->older) {
-        if (!strcmp(undo->path, from)) {
-            free(undo->path);
-            undo->path = strdup(to);
-        }
     }
 }
 
@@ -240,6 +255,7 @@ static void end_now(void) {
             // Torn: some writes reached the disk whole, of others only the first sectors did.
             if (action == TEAR && undo->kind == UNDO_WRITE) {
                 unsigned long long choice = random_number() % 3;
+                say("kept", (long)choice, undo->path, (long)undo->offset);
                 if (choice == 0) {
                     undo_log = undo->older;
                     continue;
@@ -253,6 +269,7 @@ static void end_now(void) {
                     if (undo->old_size < undo->offset) undo->old_size = undo->offset;
                 }
             }
+            say("undone", undo->kind, undo->path, (long)undo->offset);
             undo_one(undo);
             undo_log = undo->older;
         }
@@ -541,3 +558,24 @@ static int unlink_one(int dirfd, const char *name, int flags) {
 }
 int unlink(const char *name) { return unlink_one(AT_FDCWD, name, 0); }
 int unlinkat(int dirfd, const char *name, int flags) { return unlink_one(dirfd, name, flags); }
+
+static int mkdir_one(int dirfd, const char *name, mode_t mode) {
+    char path[PATH_MAX];
+    if (!full_path(dirfd, name, path)) return (int)syscall(SYS_mkdirat, dirfd, name, mode);
+    pthread_mutex_lock(&lock);
+    int result;
+    if (strikes(CREATE) && action == FAIL) {
+        result = -1;
+        errno = fault_errno;
+    } else {
+        result = (int)syscall(SYS_mkdirat, dirfd, name, mode);
+        if (!result && keep_undo) remember(UNDO_FOLDER, path, NULL, 0, 0);
+    }
+    int saved = errno;
+    if (!result || saved != EEXIST) say("mkdir", result, path, 0);
+    pthread_mutex_unlock(&lock);
+    errno = saved;
+    return result;
+}
+int mkdir(const char *name, mode_t mode) { return mkdir_one(AT_FDCWD, name, mode); }
+int mkdirat(int dirfd, const char *name, mode_t mode) { return mkdir_one(dirfd, name, mode); }

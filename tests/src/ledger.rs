@@ -78,7 +78,10 @@ pub fn send_until_broken(doors: &Doors, ledger: &Shared, stop: &AtomicBool, rand
         let message = letter::named(SENDER, recipient, &name, octets);
         let reply = smtp.send(SENDER, &[recipient], &message).ok()?;
         if !reply.is_ok() {
-            open(ledger).entries.remove(&name);
+            // Refused for now, as after a failed sync, it may be there or not: the client would send it again.
+            if reply.code >= 500 {
+                open(ledger).entries.remove(&name);
+            }
             return Some(format!("{} {}", reply.code, reply.lines.join(" / ")));
         }
         open(ledger).at(&name).delivery = Deed::Acknowledged;
@@ -96,7 +99,6 @@ pub fn append_until_broken(doors: &Doors, ledger: &Shared, stop: &AtomicBool, ra
         let completed = imap.append("INBOX", "", &message).ok()?;
         let mut ledger = open(ledger);
         if !completed.is_ok() {
-            ledger.entries.remove(&name);
             return Some(completed.status);
         }
         // "[APPENDUID uidvalidity uid]" (RFC 4315 §3).
@@ -127,11 +129,15 @@ pub fn change_until_broken(doors: &Doors, ledger: &Shared, stop: &AtomicBool, ra
             imap.ok("NOOP").ok()?;
             continue;
         };
+        // A session acts on what it was told of: without this, a new UID does not exist for it, and OK means nothing.
+        imap.ok("NOOP").ok()?;
         if random.between(0, 4) == 0 {
             open(ledger).by_uid(uid).expunged = Deed::Asked;
             imap.ok(&format!("UID STORE {uid} +FLAGS.SILENT (\\Deleted)")).ok()?;
-            imap.ok(&format!("UID EXPUNGE {uid}")).ok()?;
-            open(ledger).by_uid(uid).expunged = Deed::Acknowledged;
+            let told = imap.ok(&format!("UID EXPUNGE {uid}")).ok()?;
+            if told.find("EXPUNGE").is_some() {
+                open(ledger).by_uid(uid).expunged = Deed::Acknowledged;
+            }
         } else {
             {
                 let mut ledger = open(ledger);
@@ -140,8 +146,10 @@ pub fn change_until_broken(doors: &Doors, ledger: &Shared, stop: &AtomicBool, ra
                     entry.flagged = Deed::Asked;
                 }
             }
-            imap.ok(&format!("UID STORE {uid} +FLAGS.SILENT (\\Flagged $Ledger)")).ok()?;
-            open(ledger).by_uid(uid).flagged = Deed::Acknowledged;
+            let told = imap.ok(&format!("UID STORE {uid} +FLAGS (\\Flagged $Ledger)")).ok()?;
+            if told.find(&format!("UID {uid}")).is_some_and(|response| response.text.contains("$Ledger")) {
+                open(ledger).by_uid(uid).flagged = Deed::Acknowledged;
+            }
         }
     }
     None

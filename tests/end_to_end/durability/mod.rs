@@ -102,9 +102,9 @@ fn rounds(in_ci: u64, long: u64) -> u64 {
     asked.unwrap_or(usual)
 }
 
-/// The folder that holds the store, where faults are to happen.
-fn store_folder(data: &Path) -> &Path {
-    data
+/// The folder that holds the store: faults happen there, and not to the log beside it.
+fn store_folder(data: &Path) -> PathBuf {
+    data.join("data/store")
 }
 
 /// Waits, at most so long, until the server is gone by itself.

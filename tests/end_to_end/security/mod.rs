@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use tests::{imap::Imap, server::Server};
 
 /// How many messages USER`user` has in INBOX.
-fn messages_of(server: &Server, user: u8) -> Result<u64> {
+pub(crate) fn messages_of(server: &Server, user: u8) -> Result<u64> {
     server.imap(user)?.ok("STATUS INBOX (MESSAGES)")?.find("STATUS").map_or_else(
         || anyhow::bail!("no STATUS"),
         |response| tests::imap::number_after(&response.text, "MESSAGES ").context("no MESSAGES"),
