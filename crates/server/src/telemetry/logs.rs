@@ -14,6 +14,9 @@ use crate::config::{LogConfig, LogFormat};
 /// Overrides the configured levels, for one run: `SCEAU_LOG=debug`.
 pub const FILTER_VARIABLE: &str = "SCEAU_LOG";
 
+/// Overrides the configured form, for one run: `SCEAU_LOG_FORMAT=json`.
+pub const FORMAT_VARIABLE: &str = "SCEAU_LOG_FORMAT";
+
 static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
 
 /// Starts logging to standard error. A second call in one process changes nothing.
@@ -21,11 +24,15 @@ pub fn start_logs(config: &LogConfig) {
     start(config, std::io::stderr, std::io::stderr().is_terminal());
 }
 
-/// Starts logging at the end of a file.
+/// Starts logging at the end of a file; to standard error when [`FILTER_VARIABLE`] asks to see the logs of this run.
 ///
 /// # Errors
 /// When it cannot be opened.
 pub fn start_logs_in_file(config: &LogConfig, file: &Path) -> std::io::Result<()> {
+    if std::env::var_os(FILTER_VARIABLE).is_some() {
+        start_logs(config);
+        return Ok(());
+    }
     let file = File::options().create(true).append(true).open(file)?;
     start(config, Mutex::new(file), false);
     Ok(())
@@ -37,7 +44,12 @@ where
 {
     let (filter, handle) = reload::Layer::new(filter(&config.filter));
     let lines = fmt::layer().with_writer(writer);
-    let lines = match config.format {
+    let format = match std::env::var(FORMAT_VARIABLE).as_deref() {
+        Ok("json") => LogFormat::Json,
+        Ok("text") => LogFormat::Text,
+        _ => config.format,
+    };
+    let lines = match format {
         LogFormat::Text => lines.with_ansi(colours).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).boxed(),
     };
