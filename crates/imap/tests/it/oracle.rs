@@ -65,7 +65,10 @@ fn key_within(key: &SearchKey) -> bool {
 fn retold(octets: &[u8]) -> Result<Vec<u8>, String> {
     let complete = [octets, b"\r\n"].concat();
     let (rest, command) = CommandCodec::default().decode(&complete).map_err(|error| format!("{error:?}"))?;
-    assert!(rest.is_empty());
+    // A changed literal size can end the command early; the rest would be another one.
+    if !rest.is_empty() {
+        return Err("more than one command".into());
+    }
     let mut told = CommandCodec::default().encode(&command).dump();
     told.truncate(told.len() - 2);
     Ok(told)
@@ -113,8 +116,14 @@ proptest! {
 }
 
 /// Where we take less: flags to come (RFC 9051 §9 `flag-extension`), header names that RFC 5322 §2.2 does not know, text
-/// that is not in its charset, and what the prose of RFC 7162 §3.2.5.2 asks beyond its grammar.
+/// that is not in its charset, and what the prose of RFC 7162 §3.2.5.2 and §3.2.6 asks beyond its grammar.
 fn stricter(problem: &parse::Problem) -> bool {
-    let more = ["a system flag that can be set", "a header name", "UTF-8", "as many UIDs as sequence numbers"];
+    let more = [
+        "a system flag that can be set",
+        "a header name",
+        "UTF-8",
+        "as many UIDs as sequence numbers",
+        "VANISHED only with UID FETCH and CHANGEDSINCE",
+    ];
     matches!(problem, parse::Problem::Expected(what) if more.contains(what))
 }
