@@ -1,6 +1,6 @@
 //! Listeners, TLS, the PROXY protocol, the clock and randomness: the only crate that owns sockets.
 //!
-//! Nothing here knows a mail protocol. A [`Listener`](listener::Listener) accepts, [`proxy`] says who is really there,
+//! Nothing here knows a mail protocol. A [`Listener`] accepts, [`proxy`] says who is really there,
 //! a [`Connection`] turns into TLS when asked, and [`tls::Peer`] says what the handshake established.
 
 #![allow(

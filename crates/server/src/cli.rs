@@ -115,9 +115,9 @@ impl Command {
             Command::Demo(options) => demo::run(options).await,
             Command::Certs(Certs::Dev { dir }) => {
                 let made = DevelopmentCertificates::ensure(&dir)?;
-                println!("authority    {}", made.authority.display());
-                println!("certificate  {}", made.server.chain.display());
-                println!("key          {}", made.server.key.display());
+                say!("authority    {}", made.authority.display());
+                say!("certificate  {}", made.server.chain.display());
+                say!("key          {}", made.server.key.display());
                 Ok(ExitCode::SUCCESS)
             }
             Command::Structure(command) => command.run().await,
@@ -156,7 +156,7 @@ impl ConfigFile {
         }
         match faults.len() {
             0 => {
-                println!("{}: no fault found", self.config.display());
+                say!("{}: no fault found", self.config.display());
                 Ok(ExitCode::SUCCESS)
             }
             count => {

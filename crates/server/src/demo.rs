@@ -82,7 +82,7 @@ pub async fn run(options: Options) -> anyhow::Result<ExitCode> {
     place.write_configuration(&people)?;
     let config = Config::load(&place.config)?;
     start_logs_in_file(&config.log, &place.folder.join("sceau.log"))?;
-    println!("Sceau {} in {}", env!("CARGO_PKG_VERSION"), place.folder.display());
+    say!("Sceau {} in {}", env!("CARGO_PKG_VERSION"), place.folder.display());
 
     seed::ensure(&config, &people, options.accounts).await?;
     let server = Server::start(config).await.context("another --port-base may help if a port is taken")?;
@@ -93,7 +93,7 @@ pub async fn run(options: Options) -> anyhow::Result<ExitCode> {
         let outcome = outcome.unwrap_or_else(|_| Err(anyhow::anyhow!("not done within {PROOF_TIME_MAX:?}")));
         if let Err(error) = outcome {
             held = false;
-            println!("  THE PROOF FAILED: {error:#}");
+            say!("  THE PROOF FAILED: {error:#}");
         }
     }
     environment::write(&place, &people)?;
@@ -101,8 +101,8 @@ pub async fn run(options: Options) -> anyhow::Result<ExitCode> {
         server.stop_now().await;
         return Ok(if held { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
-    println!("\n{}", environment::settings_table(&place, &people));
-    println!("The log is in {}. Interrupt to stop.", place.folder.join("sceau.log").display());
+    say!("\n{}", environment::settings_table(&place, &people));
+    say!("The log is in {}. Interrupt to stop.", place.folder.join("sceau.log").display());
     Ok(server.until_stopped().await)
 }
 

@@ -8,6 +8,9 @@
     reason = "this crate owns tasks, clocks and configuration files (ARCHITECTURE.md)"
 )]
 
+#[macro_use]
+mod say;
+
 pub mod access;
 pub mod admin;
 pub mod assembly;

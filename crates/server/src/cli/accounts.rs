@@ -136,7 +136,7 @@ impl StructureCommand {
         match self {
             StructureCommand::Add { name, config } => {
                 let added: StructureView = ask(&config, Request::StructureAdd { name }).await?;
-                println!("structure {} added", added.id);
+                say!("structure {} added", added.id);
             }
             StructureCommand::List { form, config } => {
                 let structures: Vec<StructureView> = ask(&config, Request::StructureList).await?;
@@ -152,11 +152,11 @@ impl DomainCommand {
         match self {
             DomainCommand::Add { domain, structure, config } => {
                 let added: DomainView = ask(&config, Request::DomainAdd { structure, domain }).await?;
-                println!("domain {} added to structure {}", added.domain, added.structure);
+                say!("domain {} added to structure {}", added.domain, added.structure);
             }
             DomainCommand::Postmaster { domain, account, config } => {
                 let _: Value = ask(&config, Request::DomainPostmaster { domain, account }).await?;
-                println!("done");
+                say!("done");
             }
             DomainCommand::List { form, config } => {
                 let domains: Vec<DomainView> = ask(&config, Request::DomainList).await?;
@@ -201,7 +201,7 @@ impl AccountCommand {
             }
             AccountCommand::Address { account, address, config } => {
                 let _: Value = ask(&config, Request::AccountAddress { account, address }).await?;
-                println!("done");
+                say!("done");
             }
             AccountCommand::Password { account, password, config } => {
                 let password = password.read()?;
@@ -212,11 +212,11 @@ impl AccountCommand {
             }
             AccountCommand::Disable { account, config } => {
                 let done: Value = ask(&config, Request::AccountDisable { account }).await?;
-                println!("account {} is disabled", number(&done));
+                say!("account {} is disabled", number(&done));
             }
             AccountCommand::Enable { account, config } => {
                 let done: Value = ask(&config, Request::AccountEnable { account }).await?;
-                println!("account {} is active", number(&done));
+                say!("account {} is active", number(&done));
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -232,9 +232,9 @@ pub(super) async fn ask<T: serde::de::DeserializeOwned>(config: &ConfigFile, req
 }
 
 fn say_password(reply: &Value, what: &str) {
-    println!("account {} {what}", number(reply));
+    say!("account {} {what}", number(reply));
     if let Some(password) = reply.get("password").and_then(Value::as_str) {
-        println!("password: {password}");
+        say!("password: {password}");
     }
 }
 

@@ -58,7 +58,7 @@ impl Export {
         growing.finish_mailbox()?;
         growing.bar.finish_and_clear();
         let messages = done.get("messages").and_then(Value::as_u64).unwrap_or(0);
-        println!("{messages} exported, {} failed", growing.faults);
+        say!("{messages} exported, {} failed", growing.faults);
         Ok(if growing.faults == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }

@@ -22,7 +22,7 @@ impl Form {
         row: impl Fn(&T) -> Vec<String>,
     ) -> anyhow::Result<()> {
         if self.json {
-            println!("{}", serde_json::to_string_pretty(items)?);
+            say!("{}", serde_json::to_string_pretty(items)?);
             return Ok(());
         }
         let mut table = Table::new();
@@ -31,7 +31,7 @@ impl Form {
         for item in items {
             table.add_row(row(item));
         }
-        println!("{table}");
+        say!("{table}");
         Ok(())
     }
 }
@@ -41,10 +41,10 @@ pub fn print_value(form: Form, value: &Value) -> anyhow::Result<()> {
     match value.as_object() {
         Some(fields) if !form.json => {
             for (name, field) in fields {
-                println!("{:<14}{}", name.replace('_', " "), text(field));
+                say!("{:<14}{}", name.replace('_', " "), text(field));
             }
         }
-        _ => println!("{}", serde_json::to_string_pretty(value)?),
+        _ => say!("{}", serde_json::to_string_pretty(value)?),
     }
     Ok(())
 }

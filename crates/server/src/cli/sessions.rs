@@ -55,7 +55,7 @@ impl SessionCommand {
             SessionCommand::End { session, account, config } => {
                 let done: Value = ask(&config, Request::SessionEnd { session, account }).await?;
                 let ended = done.get("ended").and_then(Value::as_u64).unwrap_or(0);
-                println!("{ended} session{} ended", if ended == 1 { "" } else { "s" });
+                say!("{ended} session{} ended", if ended == 1 { "" } else { "s" });
                 Ok(if ended > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
             }
         }

@@ -44,7 +44,7 @@ impl Import {
         };
         client.close().await;
         outcome?;
-        println!("{} imported, {} failed", tally.done, tally.failed);
+        say!("{} imported, {} failed", tally.done, tally.failed);
         Ok(if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 

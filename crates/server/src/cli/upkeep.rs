@@ -68,7 +68,7 @@ impl Backup {
         let destination = whole_path(&self.destination)?;
         let (done, _) = streamed(&self.config, Request::Backup { destination }, "backing up").await?;
         let count = |key: &str| done.get(key).and_then(Value::as_u64).unwrap_or(0);
-        println!("backed up: {} files, {} of them new", count("files"), count("new"));
+        say!("backed up: {} files, {} of them new", count("files"), count("new"));
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -81,7 +81,7 @@ impl Restore {
         };
         let request = Request::Restore { backup, account, mailbox, uid: self.uid, into: self.into };
         let (done, faults) = streamed(&self.config, request, "restoring").await?;
-        println!("{} messages restored, {faults} lost", done.get("messages").unwrap_or(&Value::Null));
+        say!("{} messages restored, {faults} lost", done.get("messages").unwrap_or(&Value::Null));
         Ok(if faults == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
@@ -94,7 +94,7 @@ async fn restore_whole(file: &ConfigFile, backup: &Path) -> anyhow::Result<ExitC
     let store = store::restore::whole(backup, &settings, now()).await?;
     store.close().await;
     drop(folder);
-    println!("restored into {}; every mailbox has a new UIDVALIDITY", config.data.display());
+    say!("restored into {}; every mailbox has a new UIDVALIDITY", config.data.display());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -113,7 +113,7 @@ pub(super) async fn streamed(config: &ConfigFile, request: Request, what: &str) 
             };
             if let Some(fault) = line.get("fault").and_then(Value::as_str) {
                 faults += 1;
-                spinner.suspend(|| println!("{fault}"));
+                spinner.suspend(|| say!("{fault}"));
             }
             if let Some(position) = line.get("progress").and_then(Value::as_u64) {
                 spinner.set_position(position);

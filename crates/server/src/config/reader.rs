@@ -41,7 +41,7 @@ struct Source<'t> {
     problems: RefCell<Vec<Problem>>,
 }
 
-/// A table of the file. Keys nobody asked for are faults: [`Section::finish`] names them.
+/// A table of the file. Keys nobody asked for are faults, named when the section ends.
 pub struct Section<'t> {
     source: &'t Source<'t>,
     path: String,

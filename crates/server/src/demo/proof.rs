@@ -26,7 +26,7 @@ pub(super) async fn run(place: &Place, people: &People) -> anyhow::Result<()> {
     mailbox.imap("SELECT INBOX").await.context("SELECT")?;
     let idle = mailbox.imap_begin("IDLE").await?;
     ensure!(mailbox.line().await?.starts_with('+'), "IDLE was not taken");
-    println!("  {} signed in to IMAP ({}) and waits by IDLE", reader.address, mailbox.protection());
+    say!("  {} signed in to IMAP ({}) and waits by IDLE", reader.address, mailbox.protection());
 
     let message = message(sender, reader);
     let mut submission = Wire::connect(place.ports.submissions, authority).await.context("connecting to submission")?;
@@ -38,7 +38,7 @@ pub(super) async fn run(place: &Place, people: &People) -> anyhow::Result<()> {
     submission.command("DATA", "354").await?;
     let verdict = submission.body(&message).await.context("the end of data")?;
     let accepted = Instant::now();
-    println!("  {} sent {} octets by submission, an attachment among them: {verdict}", sender.address, message.len());
+    say!("  {} sent {} octets by submission, an attachment among them: {verdict}", sender.address, message.len());
 
     let number = loop {
         let line = mailbox.line().await.context("waiting by IDLE")?;
@@ -47,16 +47,16 @@ pub(super) async fn run(place: &Place, people: &People) -> anyhow::Result<()> {
         }
     };
     let waited = accepted.elapsed().as_secs_f64() * 1_000.0;
-    println!("  IDLE announced it {waited:.1} ms after the 250: * {number} EXISTS");
+    say!("  IDLE announced it {waited:.1} ms after the 250: * {number} EXISTS");
     mailbox.idle_done(&idle).await?;
     submission.command("QUIT", "221").await?;
 
     let fetched = mailbox.imap_literal(&format!("FETCH {number} (BODY.PEEK[])")).await.context("FETCH")?;
     compare(&message, &fetched)?;
     let hash: String = digest(&SHA256, &message).as_ref().iter().take(8).map(|octet| format!("{octet:02x}")).collect();
-    println!("  read back: {} octets, identical octet for octet (SHA-256 {hash}…)", message.len());
+    say!("  read back: {} octets, identical octet for octet (SHA-256 {hash}…)", message.len());
     mailbox.imap("LOGOUT").await?;
-    println!("  THE PROOF HOLDS");
+    say!("  THE PROOF HOLDS");
     Ok(())
 }
 

@@ -24,7 +24,7 @@ pub fn start_logs(config: &LogConfig) {
     start(config, std::io::stderr, std::io::stderr().is_terminal());
 }
 
-/// Starts logging at the end of a file; to standard error when [`FILTER_VARIABLE`] asks to see the logs of this run.
+/// Starts logging at the end of a file; to standard error when `SCEAU_LOG` asks to see the logs of this run.
 ///
 /// # Errors
 /// When it cannot be opened.
