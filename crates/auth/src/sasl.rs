@@ -68,6 +68,12 @@ pub enum Question {
         /// The box to act for, when another one was named.
         acting_for: Option<String>,
     },
+    /// The proof for this login was wrong: count it as a wrong password is. Answer:
+    /// [`Answer::Refused`] with [`Failure::Credentials`].
+    WrongProof {
+        /// The login as typed.
+        login: String,
+    },
 }
 
 /// The caller's answer to the one open [`Question`].

@@ -39,7 +39,7 @@ proptest! {
                     exchange.answered(Answer::Scram(credentials))
                 }
                 Progress::Ask(Question::Authorize { .. }) => panic!("a proof was made up"),
-                Progress::Ask(Question::Password { .. }) => exchange.answered(Answer::Refused(Failure::Credentials)),
+                Progress::Ask(Question::Password { .. } | Question::WrongProof { .. }) => exchange.answered(Answer::Refused(Failure::Credentials)),
                 Progress::Done(outcome) => {
                     prop_assert!(outcome.is_err());
                     exchange.step(Some(&response))

@@ -87,6 +87,7 @@ impl Authenticator {
             }
             Question::ScramCredentials { login } => self.scram_credentials(source, login).await,
             Question::Authorize { login, acting_for } => self.authorize(source, login, acting_for).await,
+            Question::WrongProof { login } => self.wrong(source, &login),
         };
         let outcome = match &answer {
             Answer::Accepted(_) => "accepted",
@@ -133,11 +134,14 @@ impl Authenticator {
         };
         match active.filter(|_| verified) {
             Some(known) => self.accept(source, &login, &known, acting_for.as_deref()).await,
-            None => {
-                self.throttle.with(|throttle| throttle.failed(&login, source, now_millis()));
-                Answer::Refused(Failure::Credentials)
-            }
+            None => self.wrong(source, &login),
         }
+    }
+
+    /// Counts a wrong password or proof, of known and unknown logins alike.
+    fn wrong(&self, source: Source, login: &str) -> Answer {
+        self.throttle.with(|throttle| throttle.failed(login, source, now_millis()));
+        Answer::Refused(Failure::Credentials)
     }
 
     /// Hashes, also for nobody: unknown and disabled accounts take the same time (S14).
@@ -162,8 +166,7 @@ impl Authenticator {
         Ok(verified)
     }
 
-    /// Secrets with SCRAM credentials have 100 random bits: guessing them needs no throttle, but whoever waits for
-    /// wrong passwords waits here too.
+    /// Whoever waits for wrong passwords waits here too: wrong proofs count like them.
     async fn scram_credentials(&self, source: Source, login: String) -> Answer {
         if let Err(failure) = self.admitted(&login, source).await {
             return Answer::Refused(failure);

@@ -168,3 +168,21 @@ async fn failures_are_remembered_over_a_restart() {
     // The person herself, somewhere else, gets in.
     assert_eq!(account(&world.password(ANNE, None, CHOSEN).await), Some(1));
 }
+
+#[tokio::test]
+async fn s16_wrong_scram_proofs_count_like_wrong_passwords() {
+    let world = World::new().await;
+    let session = world.session("198.51.100.8".parse().unwrap());
+    for login in ["paul@a.example", "nobody@a.example"] {
+        let challenge = || Question::ScramCredentials { login: login.into() };
+        for _ in 0..=auth::throttle::PAIR_FAILURES_FREE {
+            assert!(matches!(world.authenticator.answer(&session, challenge()).await, Answer::Scram(_)));
+            let refused = world.authenticator.answer(&session, Question::WrongProof { login: login.into() }).await;
+            assert_eq!(account(&refused), None);
+        }
+        let began = tokio::time::Instant::now();
+        let answer = world.authenticator.answer(&session, challenge()).await;
+        let slowed = began.elapsed() >= std::time::Duration::from_millis(250);
+        assert!(slowed || matches!(answer, Answer::Refused(Failure::Throttled)), "{login}: {:?}", began.elapsed());
+    }
+}

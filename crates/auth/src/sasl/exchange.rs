@@ -31,6 +31,8 @@ enum State {
     ProofAwaited { challenge: Box<Challenge>, login: String, acting_for: Option<String> },
     /// SCRAM: the proof is good, the directory decides.
     AuthorizationAwaited { server_final: String },
+    /// SCRAM: the proof is wrong, and whoever counts failures is told.
+    RefusalAwaited,
     /// SCRAM: our own proof is sent, the client acknowledges with an empty response.
     AcknowledgementAwaited(Identity),
     /// The outcome was given.
@@ -57,10 +59,17 @@ impl Exchange {
             (State::Start(mechanism) | State::Prompted(mechanism), Some(response)) => self.first(mechanism, response),
             (State::PasswordAwaited { login }, Some(response)) => self.password(login, response),
             (State::ProofAwaited { challenge, login, acting_for }, Some(response)) => {
-                challenge.verify(response).map(|server_final| {
-                    self.state = State::AuthorizationAwaited { server_final };
-                    Progress::Ask(Question::Authorize { login, acting_for })
-                })
+                match challenge.verify(response) {
+                    Ok(server_final) => {
+                        self.state = State::AuthorizationAwaited { server_final };
+                        Ok(Progress::Ask(Question::Authorize { login, acting_for }))
+                    }
+                    Err(Failure::Credentials) => {
+                        self.state = State::RefusalAwaited;
+                        Ok(Progress::Ask(Question::WrongProof { login }))
+                    }
+                    Err(failure) => Err(failure),
+                }
             }
             (State::AcknowledgementAwaited(identity), Some(b"")) => Ok(Progress::Done(Ok(identity))),
             _ => Err(Failure::Malformed),
@@ -138,6 +147,7 @@ impl std::fmt::Debug for State {
             State::CredentialsAwaited { .. } => "CredentialsAwaited",
             State::ProofAwaited { .. } => "ProofAwaited",
             State::AuthorizationAwaited { .. } => "AuthorizationAwaited",
+            State::RefusalAwaited => "RefusalAwaited",
             State::AcknowledgementAwaited(_) => "AcknowledgementAwaited",
             State::Done => "Done",
         })
@@ -242,11 +252,32 @@ mod tests {
         let proof = client_final(&client_key, "n=ann,r=abc", &server_first, &binding);
         match exchange.step(Some(proof.as_bytes())) {
             Progress::Ask(Question::Authorize { login, acting_for: None }) => assert_eq!(login, "ann"),
-            other => return other,
+            Progress::Ask(Question::WrongProof { login }) => {
+                assert_eq!(login, "ann");
+                return exchange.answered(Answer::Refused(Failure::Credentials));
+            }
+            other => panic!("{other:?}"),
         }
         let Progress::Challenge(server_final) = exchange.answered(Answer::Accepted(identity())) else { panic!() };
         assert!(server_final.starts_with(b"v="));
         exchange.step(Some(b""))
+    }
+
+    /// S16: guesses at SCRAM must reach whoever counts failures, and no answer makes a wrong proof right.
+    #[test]
+    fn s16_a_wrong_proof_is_told() {
+        for answer in [Answer::Accepted(identity()), Answer::Refused(Failure::Credentials)] {
+            let (client_key, _) = derive("pen", b"0123456789abcdef", 4096);
+            let (_, credentials) = derive("pencil", b"0123456789abcdef", 4096);
+            let mut exchange = exchange(Mechanism::ScramSha256);
+            exchange.step(Some(b"n,,n=ann,r=abc"));
+            let Progress::Challenge(server_first) = exchange.answered(Answer::Scram(credentials)) else { panic!() };
+            let server_first = String::from_utf8(server_first).unwrap();
+            let proof = client_final(&client_key, "n=ann,r=abc", &server_first, b"n,,");
+            let asked = Progress::Ask(Question::WrongProof { login: "ann".into() });
+            assert_eq!(exchange.step(Some(proof.as_bytes())), asked);
+            assert!(matches!(exchange.answered(answer), Progress::Done(Err(_))));
+        }
     }
 
     #[test]

@@ -231,7 +231,9 @@ fn sign_in(question: sasl::Question) -> sasl::Answer {
             stored_key: [0; 32],
             server_key: [0; 32],
         }),
-        sasl::Question::Authorize { .. } => sasl::Answer::Refused(Failure::Credentials),
+        sasl::Question::Authorize { .. } | sasl::Question::WrongProof { .. } => {
+            sasl::Answer::Refused(Failure::Credentials)
+        }
     }
 }
 
