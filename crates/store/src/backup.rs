@@ -4,7 +4,7 @@
 //! the file system allows (a blob is never modified); `DEST/files` what else was named. `DEST/complete` is written last:
 //! a folder without it is no backup.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::blob::{self, BlobId, Blobs, Place};
 use crate::disk::disk_error;
@@ -100,9 +100,12 @@ fn back_up(
         }
         on_progress(done);
     }
-    for path in extra {
-        let name = path.file_name().ok_or_else(|| EngineError::Other(format!("{} is no file", path.display())))?;
+    for (path, name) in names_of(extra)? {
         let name = to.join("files").join(name);
+        if let Some(folder) = name.parent() {
+            disk.create_folder(folder).map_err(|error| failed(&error))?;
+            folders.insert(folder.to_owned());
+        }
         let _ = disk.remove(&name);
         disk.copy(path, &name).map_err(|error| failed(&error))?;
     }
@@ -123,6 +126,22 @@ fn back_up(
     done.files_removed = remove_unreferenced(to, &target)?;
     on_progress(done);
     Ok(done)
+}
+
+/// What each file is called in the backup: its name, or its whole path where another one took that name. Certificates of
+/// several names are often called alike, in folders of their own.
+fn names_of(extra: &[PathBuf]) -> Result<Vec<(&Path, PathBuf)>, StoreError> {
+    let mut taken = std::collections::BTreeMap::<PathBuf, &Path>::new();
+    for path in extra {
+        let name = path.file_name().ok_or_else(|| EngineError::Other(format!("{} is no file", path.display())))?;
+        let whole = || path.components().filter(|part| matches!(part, Component::Normal(_))).collect();
+        let name = match taken.get(Path::new(name)) {
+            Some(other) if *other != path => whole(),
+            _ => PathBuf::from(name),
+        };
+        taken.insert(name, path);
+    }
+    Ok(taken.into_iter().map(|(name, path)| (path, name)).collect())
 }
 
 fn remove_unreferenced(to: &Path, target: &Blobs) -> Result<u64, StoreError> {

@@ -242,6 +242,32 @@ async fn one_mailbox_comes_back_beside_the_living() {
 }
 
 #[tokio::test]
+async fn a_backup_is_private_and_keeps_files_of_one_name_apart() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = World::new().await;
+    let mut extra = Vec::new();
+    for name in ["a", "b", "c"] {
+        let folder = world.folder.path().join(name);
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("chain.pem"), name).unwrap();
+        extra.push(folder.join("chain.pem"));
+    }
+    let to = tempfile::tempdir().unwrap();
+    // A folder that others may enter: an administrator made it.
+    std::fs::set_permissions(to.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    for _ in 0..2 {
+        world.store.backup(to.path(), &extra, NOW, |_| ()).await.unwrap();
+        let files = to.path().join("files");
+        let whole = |path: &std::path::Path| files.join(path.strip_prefix("/").unwrap());
+        assert_eq!(std::fs::read_to_string(files.join("chain.pem")).unwrap(), "a");
+        assert_eq!(std::fs::read_to_string(whole(&extra[1])).unwrap(), "b");
+        assert_eq!(std::fs::read_to_string(whole(&extra[2])).unwrap(), "c");
+        let mode = std::fs::metadata(to.path().join("sceau.sqlite")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{mode:o}: it holds messages and password hashes");
+    }
+}
+
+#[tokio::test]
 async fn an_unfinished_backup_is_none() {
     let folder = tempfile::tempdir().unwrap();
     assert!(matches!(Backup::open(folder.path(), Arc::new(RealDisk)), Err(StoreError::Damaged(_))));

@@ -1,7 +1,8 @@
 //! SQLite: one writer thread that commits in groups, readers on connections of their own, a third thread that checkpoints.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::future::Future;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -186,6 +187,9 @@ impl Engine for Sqlite {
         // VACUUM INTO writes to another file, which query_only does not know.
         pragma(&connection, "query_only = OFF")?;
         let to = folder.join("sceau.sqlite");
+        // SQLite fills an empty file: ours is nobody else's to read, wherever the folder lies.
+        let private = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&to);
+        private.map_err(|error| disk_error("writing the backup", &error))?;
         let to = to.to_str().ok_or_else(|| EngineError::Other("the folder's name is not UTF-8".into()))?;
         connection.execute("VACUUM INTO ?1", [to]).map_err(|error| engine_error(&error))?;
         Ok(())
