@@ -1,4 +1,4 @@
-//! What a submission server may mend in a message (RFC 6409 §8): Date and Message-ID added, Bcc removed.
+//! What a submission server may mend in a message (RFC 6409 §8): Date and Message-ID added, Bcc and Resent-Bcc removed.
 
 use memchr::memchr;
 
@@ -73,11 +73,11 @@ impl SubmissionEdit {
             State::LineStart { held, .. } => {
                 let field = Field::cut(&held);
                 let is_open = !held.is_empty();
-                match field.is("bcc") {
+                match is_blind(&field) {
                     true => self.removed_octets += held.len() as u64,
                     false => out.extend_from_slice(&held),
                 }
-                if is_open && !field.is("bcc") {
+                if is_open && !is_blind(&field) {
                     self.note(&held);
                     out.extend_from_slice(b"\r\n");
                 }
@@ -134,7 +134,7 @@ impl SubmissionEdit {
             self.state = State::Body;
             return after;
         }
-        let dropped = Field::cut(&held).is("bcc");
+        let dropped = is_blind(&Field::cut(&held));
         self.note(&held);
         self.keep_or_drop(&held, dropped, out);
         self.state = match held.ends_with(b"\n") {
@@ -166,6 +166,11 @@ impl SubmissionEdit {
             out.extend_from_slice(crate::header::print::fold("Message-ID", std::iter::once(id.as_str())).as_bytes());
         }
     }
+}
+
+/// Resent-Bcc hides as Bcc does (RFC 5322 §3.6.6).
+fn is_blind(field: &Field<'_>) -> bool {
+    field.is("bcc") || field.is("resent-bcc")
 }
 
 /// A fresh Message-ID, without angle brackets: 128 random bits, at `domain` (RFC 5322 §3.6.4).
@@ -202,7 +207,7 @@ mod tests {
                 "X: a\r\n Bcc: kept\r\n Date: kept\r\n\r\n".into(),
                 format!("X: a\r\n Bcc: kept\r\n Date: kept\r\n{DATE}{ID}\r\n"),
             ),
-            ("Resent-Bcc: a\r\nBcc2: b\r\n\r\n".into(), format!("Resent-Bcc: a\r\nBcc2: b\r\n{DATE}{ID}\r\n")),
+            ("Resent-Bcc: a\r\n\tb\r\nBcc2: b\r\n\r\n".into(), format!("Bcc2: b\r\n{DATE}{ID}\r\n")),
             ("\r\nbody".into(), format!("{DATE}{ID}\r\nbody")),
             ("".into(), format!("{DATE}{ID}")),
             ("To: a".into(), format!("To: a\r\n{DATE}{ID}")),
