@@ -9,8 +9,10 @@
 )]
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, UNIX_EPOCH};
 
 use expect_test::expect;
 use serde_json::Value;
@@ -149,7 +151,9 @@ fn generated_passwords_are_printed_once_and_chosen_ones_never() {
 fn mail_goes_in_is_verified_backed_up_restored_and_comes_out() {
     let place = Place::peopled();
     let message = "From: anne@a.example\nSubject: un\n\nBonjour\n";
-    place.write("maildir/cur/1.a:2,FS", message);
+    let long_ago = UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    let first = place.write("maildir/cur/1.a:2,FS", message);
+    fs::File::options().append(true).open(first).unwrap().set_modified(long_ago).unwrap();
     place.write("maildir/new/2.b", "Subject: deux\r\n\r\n");
     place.write("maildir/.Notes/cur/3.c:2,", message);
     assert_eq!(place.done(&["import", "anne@a.example", "maildir"]), "3 imported, 0 failed\n");
@@ -167,6 +171,7 @@ fn mail_goes_in_is_verified_backed_up_restored_and_comes_out() {
     let part = ["restore", "backup", "--account", "anne@a.example", "--mailbox", "Notes"];
     assert_eq!(place.done(&part), "1 messages restored, 0 lost\n");
     place.done(&[&part[..], &["--uid", "1", "--into", "INBOX"]].concat());
+    assert!(place.failed(&[&part[..], &["--uid", "99"]].concat()).contains("no message of UID 99"));
     assert_eq!(place.json(&["account", "show", "anne@a.example"])["messages"], 6);
 
     let whole = place.failed(&["restore", "backup"]);
@@ -181,6 +186,9 @@ fn mail_goes_in_is_verified_backed_up_restored_and_comes_out() {
     assert_eq!(inbox.len(), 2);
     let flagged = inbox.iter().find(|path| path.to_str().unwrap().ends_with(":2,FS")).unwrap();
     assert_eq!(fs::read_to_string(flagged).unwrap(), message.replace('\n', "\r\n"));
+    assert_eq!(fs::metadata(flagged).unwrap().modified().unwrap(), long_ago, "INTERNALDATE goes out as it came in");
+    assert_eq!(fs::metadata(place.path("out")).unwrap().permissions().mode() & 0o077, 0, "nobody else's to read");
+    assert_eq!(fs::metadata(place.path("backup")).unwrap().permissions().mode() & 0o077, 0);
     let old = files(&place.path("out/.Vieux.Courrier/cur"));
     assert!(fs::read_to_string(&old[0]).unwrap().ends_with("\r\nFrom here\r\n"));
     assert!(place.failed(&["export", "anne@a.example", "out"]).contains("is not empty"));

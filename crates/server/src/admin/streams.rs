@@ -126,7 +126,12 @@ impl Administration {
                     let uids = UidSet::from_iter([uid]);
                     let restored =
                         store::restore::messages(backup, from, &uids, self.store(), to, now(), progress).await;
-                    restored.map_err(Failed::because)
+                    match restored.map_err(Failed::because)? {
+                        restored if restored.messages == 0 && restored.lost.is_empty() => {
+                            Err(Failed(format!("the backup has no message of UID {uid} in {mailbox}")))
+                        }
+                        restored => Ok(restored),
+                    }
                 }
             }
         };
@@ -174,7 +179,7 @@ impl Administration {
         let record = json!({
             "uid": message.entry.uid.get(),
             "flags": flags,
-            "internal_date": message.received.seconds(),
+            "internal_date": message.entry.internal_date.seconds(),
             "octets": prefix + octets,
         });
         tell(events, Event::Line(json!({ "record": record }))).await?;

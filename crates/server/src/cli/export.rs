@@ -1,6 +1,7 @@
 //! `sceau export`: an account as a Maildir. A bad record costs one record.
 
 use std::io::Write;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -45,8 +46,8 @@ struct Pending {
 
 impl Export {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        std::fs::create_dir_all(&self.destination)
-            .with_context(|| format!("creating {}", self.destination.display()))?;
+        let private = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.destination);
+        private.with_context(|| format!("creating {}", self.destination.display()))?;
         let mut entries = std::fs::read_dir(&self.destination)?;
         anyhow::ensure!(entries.next().is_none(), "{} is not empty", self.destination.display());
         let mut client = self.config.client().await?;

@@ -1,5 +1,6 @@
 //! `sceau verify`, `sceau backup`, `sceau restore`.
 
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -63,8 +64,8 @@ impl Verify {
 
 impl Backup {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        std::fs::create_dir_all(&self.destination)
-            .with_context(|| format!("creating {}", self.destination.display()))?;
+        let private = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.destination);
+        private.with_context(|| format!("creating {}", self.destination.display()))?;
         let destination = whole_path(&self.destination)?;
         let (done, _) = streamed(&self.config, Request::Backup { destination }, "backing up").await?;
         let count = |key: &str| done.get(key).and_then(Value::as_u64).unwrap_or(0);

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::{Octets, Record, RecordError, RecordFlags};
@@ -165,7 +166,7 @@ impl Writer {
             }
         };
         for part in ["cur", "new", "tmp"] {
-            fs::create_dir_all(folder.join(part))?;
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(folder.join(part))?;
         }
         if mailbox != "INBOX" {
             fs::write(folder.join("maildirfolder"), b"")?;
@@ -184,10 +185,13 @@ impl Writer {
         flags: &RecordFlags,
         octets: impl FnOnce(&mut dyn Write) -> io::Result<u64>,
     ) -> io::Result<()> {
-        let base = format!("{internal_date}.U{unique}.sceau");
+        // Read back, messages of one second keep their order by this name.
+        let base = format!("{internal_date}.U{unique:010}.sceau");
         let temporary = self.folder.join("tmp").join(&base);
         let written = (|| {
-            let mut file = io::BufWriter::new(fs::File::create(&temporary)?);
+            let private =
+                fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+            let mut file = io::BufWriter::new(private);
             let size = octets(&mut file)?;
             let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
             let date =
@@ -265,6 +269,28 @@ mod tests {
             let Octets::File(path) = &record.octets else { panic!("in a file") };
             assert!(path.to_string_lossy().ends_with(",S=20:2,FSa"), "{}", path.display());
         }
+    }
+
+    #[test]
+    fn messages_of_one_second_keep_their_order_and_are_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let root = tempfile::tempdir().unwrap();
+        let mut writer = Writer::create(root.path(), "INBOX", str::to_owned).unwrap();
+        for uid in [1, 2, 10, 100] {
+            let write = |file: &mut dyn Write| file.write_all(format!("{uid}").as_bytes()).map(|()| 1);
+            writer.write(uid, 1_577_865_600, &RecordFlags::default(), write).unwrap();
+        }
+        writer.finish().unwrap();
+        let found = folders(root.path(), |name| Some(name.to_owned())).unwrap();
+        let read: Vec<String> = records(&found[0])
+            .into_iter()
+            .map(|record| {
+                let Octets::File(path) = record.unwrap().octets else { panic!("in a file") };
+                assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o077, 0, "{}", path.display());
+                fs::read_to_string(path).unwrap()
+            })
+            .collect();
+        assert_eq!(read, ["1", "2", "10", "100"]);
     }
 
     #[test]
