@@ -210,12 +210,17 @@ fn whole(section: &Section<'_>, key: &'static str, range: std::ops::RangeInclusi
 
 fn read_filter(section: &Section<'_>) -> String {
     let filter = section.text("level").unwrap_or("info");
-    match filter.parse::<tracing_subscriber::EnvFilter>() {
-        Ok(_) => filter.to_owned(),
-        Err(error) => {
-            let remedy = "write a level (error, warn, info, debug, trace), or levels by module: \"info,smtp=debug\"";
-            section.fault("level", format!("\"{filter}\": {error}"), remedy);
-            "info".to_owned()
-        }
-    }
+    // A word that is no level would be taken for a module, and everything else fall silent.
+    let bare = |directive: &&str| !directive.contains(['=', '[']);
+    let levels = ["off", "error", "warn", "info", "debug", "trace"];
+    let is_level = |word: &str| levels.iter().any(|level| word.eq_ignore_ascii_case(level));
+    let stranger = filter.split(',').map(str::trim).filter(bare).find(|word| !is_level(word));
+    let fault = match (stranger, filter.parse::<tracing_subscriber::EnvFilter>()) {
+        (Some(word), _) => format!("\"{word}\" is no level"),
+        (None, Err(error)) => format!("\"{filter}\": {error}"),
+        (None, Ok(_)) => return filter.to_owned(),
+    };
+    let remedy = "write a level (error, warn, info, debug, trace), or levels by module: \"info,smtp=debug\"";
+    section.fault("level", fault, remedy);
+    "info".to_owned()
 }

@@ -143,3 +143,18 @@ fn a_missing_file_is_a_fault() {
     expect!["nowhere/sceau.toml: No such file or directory (os error 2): give the path of a readable TOML file, as those in conf/"]
         .assert_eq(&Config::load(Path::new("nowhere/sceau.toml")).unwrap_err().to_string());
 }
+
+#[test]
+fn a_level_is_a_word_we_know() {
+    let read = |level: &str| {
+        let text = format!("[server]\nname = \"mail.example.org\"\n[log]\nlevel = \"{level}\"\n");
+        Config::parse(Path::new("sceau.toml"), &text)
+    };
+    for level in ["off", "Error", "warn", "info,smtp=debug", "server::access[fetch]=trace, info"] {
+        assert!(read(level).is_ok(), "{level}");
+    }
+    for level in ["chatty", "info,verbose", "warning", ""] {
+        let faults = read(level).unwrap_err().to_string();
+        assert!(faults.contains("sceau.toml:4: log.level: ") && faults.contains("is no level"), "{level}: {faults}");
+    }
+}
