@@ -119,6 +119,7 @@ struct Shared {
 #[derive(Default)]
 struct Open {
     sessions: HashMap<SessionId, Entry>,
+    /// By [`holder`].
     by_address: HashMap<IpAddr, usize>,
     by_account: HashMap<AccountId, usize>,
     /// How often sessions of some account were ended, and which of these times was the last of each account.
@@ -163,7 +164,7 @@ impl Sessions {
         if open.sessions.len() >= limits.total_max || open.stopping {
             return Err(TooMany::Sessions);
         }
-        let from_address = open.by_address.entry(peer).or_default();
+        let from_address = open.by_address.entry(holder(peer)).or_default();
         if *from_address >= limits.per_address(peer) {
             return Err(TooMany::FromAddress);
         }
@@ -300,7 +301,7 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         let mut open = self.shared.lock();
-        forget(&mut open.by_address, &self.peer);
+        forget(&mut open.by_address, &holder(self.peer));
         if let Some(identity) = open.sessions.remove(&self.id).and_then(|entry| entry.identity) {
             forget(&mut open.by_account, &identity.acting_for);
         }
@@ -314,6 +315,14 @@ fn forget<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
         if *count == 0 {
             counts.remove(key);
         }
+    }
+}
+
+/// Whoever has one address of an IPv6 /64 has them all: they share one figure.
+fn holder(peer: IpAddr) -> IpAddr {
+    match peer {
+        IpAddr::V4(_) => peer,
+        IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
     }
 }
 
@@ -363,6 +372,18 @@ mod tests {
         drop(first);
         assert!(sessions.open(Protocol::Imap, home).is_ok());
         assert!(sessions.shared.lock().by_address.is_empty());
+    }
+
+    #[test]
+    fn all_addresses_of_an_ipv6_network_share_one_figure() {
+        let sessions = Sessions::new(limits());
+        let first = sessions.open(Protocol::Relay, "2001:db8::1".parse().unwrap()).unwrap();
+        let neighbour = "2001:db8::ffff:2".parse().unwrap();
+        assert_eq!(sessions.open(Protocol::Relay, neighbour).err(), Some(TooMany::FromAddress));
+        let _elsewhere = sessions.open(Protocol::Relay, "2001:db8:0:1::1".parse().unwrap()).unwrap();
+        drop(first);
+        drop(sessions.open(Protocol::Relay, neighbour).unwrap());
+        assert_eq!(sessions.shared.lock().by_address.len(), 1);
     }
 
     #[test]
