@@ -115,7 +115,7 @@ impl Conversation {
                 Event::Late => self.handle(Input::DeadlinePassed),
                 Event::Gone => self.handle(Input::Ended),
                 Event::End(ending) => {
-                    info!(session = %self.place.id(), ?ending, "imap session is ended");
+                    info!(session = self.place.id().0, ?ending, "imap session is ended");
                     self.handle(Input::Leave(match ending {
                         sessions::Ending::Stopping => Farewell::ShutDown,
                         sessions::Ending::Suspended => Farewell::Suspended,
@@ -185,18 +185,34 @@ impl Conversation {
         let (outcome, took) = (completed.status.as_str(), began.elapsed());
         self.context.host.executed(command, outcome, took);
         let account = self.session.identity().map(|identity| identity.acting_for.0);
-        debug!(session = %self.place.id(), account, command, outcome, micros = took.as_micros() as u64, "imap command");
+        debug!(
+            session = self.place.id().0,
+            account,
+            command,
+            outcome,
+            micros = took.as_micros() as u64,
+            "imap command"
+        );
     }
 
     /// Asks the server around; whoever is let in takes a place among the sessions of the account.
     async fn authenticate(&mut self, question: sasl::Question) -> sasl::Answer {
         let answer = self.context.host.authenticate(&self.place, question).await;
+        if let sasl::Answer::Refused(failure) = &answer {
+            // The address is that of an unknown person: the one place where the log needs it (bar.md S16).
+            info!(session = self.place.id().0, peer = %self.place.peer(), ?failure, "sign-in refused");
+        }
         if let sasl::Answer::Accepted(identity) = &answer {
             if let Err(too_many) = self.place.signed_in(identity) {
-                info!(session = %self.place.id(), account = identity.acting_for.0, %too_many, "imap sign-in refused");
+                info!(session = self.place.id().0, account = identity.acting_for.0, %too_many, "imap sign-in refused");
                 return sasl::Answer::Refused(sasl::Failure::Unavailable);
             }
-            info!(session = %self.place.id(), account = identity.acting_for.0, person = identity.person.0, "imap signed in");
+            info!(
+                session = self.place.id().0,
+                account = identity.acting_for.0,
+                person = identity.person.0,
+                "imap signed in"
+            );
             // From before the first SELECT on, so that no change falls between reading and listening.
             self.changes = Some(self.context.store.changes(identity.acting_for));
         }

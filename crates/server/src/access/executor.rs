@@ -87,7 +87,7 @@ impl<'c, 's> Executor<'c, 's> {
             Err(Stop::Disconnected) => return Err(Disconnected),
             // The command was done all the same; the changes are told when they can be read.
             Err(Stop::Store(error)) => {
-                error!(session = %self.session(), account = self.account().0, %error, "changes cannot be told");
+                error!(session = self.session().0, account = self.account().0, %error, "changes cannot be told");
             }
         }
         let completed = match result {
@@ -186,10 +186,10 @@ impl<'c, 's> Executor<'c, 's> {
     fn failed(&self, error: &StoreError) -> Completed {
         match error {
             StoreError::Engine(EngineError::Full) | StoreError::QuotaExceeded => {
-                warn!(session = %self.session(), account = self.account().0, %error, "imap command refused");
+                warn!(session = self.session().0, account = self.account().0, %error, "imap command refused");
             }
             StoreError::Engine(_) | StoreError::Damaged(_) => {
-                error!(session = %self.session(), account = self.account().0, %error, "imap command failed");
+                error!(session = self.session().0, account = self.account().0, %error, "imap command failed");
             }
             _ => {}
         }

@@ -107,7 +107,7 @@ impl Executor<'_, '_> {
         if let Err(mismatch @ ViewError::Mismatch { .. }) = self.selected()?.view.load(uids) {
             // The counters and the entries of the mailbox disagree: `sceau verify` names it. Guessing would give the
             // client wrong numbers.
-            error!(session = %self.session(), mailbox = %id, %mismatch, "the mailbox cannot be listed");
+            error!(session = self.session().0, mailbox = %id, %mismatch, "the mailbox cannot be listed");
             return Err(StoreError::Damaged("the mailbox's counters".into()).into());
         }
         Ok(())
@@ -163,7 +163,7 @@ impl Executor<'_, '_> {
             Ok(()) | Err(Stop::Answer(_)) => {}
             Err(Stop::Disconnected) => return Err(Disconnected),
             Err(Stop::Store(error)) => {
-                error!(session = %self.session(), %error, "changes cannot be told");
+                error!(session = self.session().0, %error, "changes cannot be told");
                 return Err(Disconnected);
             }
         }

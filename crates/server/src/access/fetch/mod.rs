@@ -108,7 +108,7 @@ impl Executor<'_, '_> {
             }
         }
         for error in batch.errors {
-            error!(session = %self.session(), account = self.account().0, uid = error.uid, error = %error.what, "damaged message");
+            error!(session = self.session().0, account = self.account().0, uid = error.uid, error = %error.what, "damaged message");
         }
         Ok(())
     }

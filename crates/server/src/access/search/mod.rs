@@ -89,7 +89,7 @@ impl Executor<'_, '_> {
                 let (inside, open) = (search.clone(), open.to_vec());
                 let (matches, damaged) = self.read(move |snapshot| inside.inside(snapshot, &open)).await?;
                 for (uid, error) in &damaged {
-                    error!(session = %self.session(), account = self.account().0, uid, %error, "damaged message");
+                    error!(session = self.session().0, account = self.account().0, uid, %error, "damaged message");
                 }
                 found.damaged |= !damaged.is_empty();
                 found.matches.extend(matches);
