@@ -84,10 +84,12 @@ impl Server {
             let door = assembly.door(listener)?;
             let mine = |(name, _): &(String, std::net::TcpListener)| *name == listener.name;
             let handed_over: Vec<_> = activated.extract_if(.., |one| mine(one)).collect();
+            // The service manager holds the port already: what the file says of it would only collide.
+            let addresses: &[SocketAddr] = if handed_over.is_empty() { &listener.listen } else { &[] };
             for (_, socket) in handed_over {
                 bound.push((door.clone(), Listener::from_std(socket)?));
             }
-            for address in &listener.listen {
+            for address in addresses {
                 let socket = Listener::bind(*address);
                 let socket = socket.with_context(|| format!("listener {}: binding {address}", listener.name))?;
                 bound.push((door.clone(), socket));

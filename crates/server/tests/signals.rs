@@ -117,9 +117,8 @@ fn sockets_of_the_service_manager_are_taken_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = socket.local_addr().unwrap().port();
+    // The file names the same port: what was handed over comes first, or the two would collide.
     let config = configuration(folder.path(), port, "");
-    let text = std::fs::read_to_string(&config).unwrap();
-    std::fs::write(&config, text.replace(&format!("listen = [\"127.0.0.1:{port}\"]\n"), "")).unwrap();
     // sd_listen_fds(3): descriptors from 3 on, counted and named in the environment of this very process.
     let script = "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=relay exec \"$@\"";
     let mut command = Command::new("sh");
