@@ -1,6 +1,6 @@
 //! What the store costs on this machine, beside the raw sync of the same disk in the same run.
 //!
-//! `cargo run --release -p store --example measure -- FOLDER [commit|threshold|read]…`
+//! `cargo run --release -p store --example measure -- FOLDER [commit|threshold|read|bulk]…`
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -19,9 +19,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use store::account::NewAccount;
+use store::entry::Scope;
+use store::flags::FlagOperation;
 use store::mailbox::MailboxName;
 use store::message::{NewMessage, Wanted};
-use store::{Config, Flags, MailboxId, Store, StoreError, UnixMillis};
+use store::{Config, Flags, MailboxId, Store, StoreError, SystemFlag, UidSet, UnixMillis};
 
 const NOW: UnixMillis = UnixMillis(1_795_132_800_000);
 
@@ -49,6 +51,9 @@ fn main() {
     }
     if wants("read") {
         runtime.block_on(reads(folder));
+    }
+    if wants("bulk") {
+        runtime.block_on(bulk(folder));
     }
 }
 
@@ -172,36 +177,7 @@ async fn commits(folder: &Path, committers: usize, octets: usize, inline_octets_
 async fn reads(folder: &Path) {
     let (_folder, store, inboxes) = open(folder, Config::INLINE_OCTETS_MAX, 1).await;
     let inbox = inboxes[0];
-    for chunk in 0..200_u64 {
-        let mut staged = Vec::new();
-        for _ in 0..500 {
-            let mut writer = store.stage().unwrap();
-            writer.write(&[b'x'; 2_000]).await.unwrap();
-            staged.push(writer.finish().await.unwrap());
-        }
-        store
-            .transaction(move |tx| {
-                for (index, staged) in staged.iter().enumerate() {
-                    let id = format!("{chunk}-{index}@example.org");
-                    let new = NewMessage {
-                        staged,
-                        trace_prefix: &[b'r'; 300],
-                        internal_date: NOW,
-                        envelope: &[b'e'; 250],
-                        structure: &[b's'; 200],
-                        preview: "Bonjour, voici le compte rendu de la consultation du 12 novembre.",
-                        header_texts: &[b'h'; 300],
-                        over_quota: store::message::OverQuota::Refused,
-                        message_id: Some(&id),
-                        references: &[],
-                    };
-                    store::message::append(tx, inbox, &new, &Flags::none(), NOW)?;
-                }
-                Ok::<_, StoreError>(())
-            })
-            .await
-            .unwrap();
-    }
+    fill(&store, inbox).await;
     let (mut opens, mut scans, mut lists, mut envelopes) = (vec![], vec![], vec![], vec![]);
     for _ in 0..20 {
         let start = Instant::now();
@@ -259,4 +235,84 @@ async fn reads(folder: &Path) {
     report("flags of 100,000", &mut scans);
     report("envelopes of 1,000", &mut envelopes);
     store.close().await;
+}
+
+/// What one command on a whole mailbox costs, and how long others wait for the writer meanwhile.
+async fn bulk(folder: &Path) {
+    let (_folder, store, inboxes) = open(folder, Config::INLINE_OCTETS_MAX, 1).await;
+    let inbox = inboxes[0];
+    fill(&store, inbox).await;
+    let name = MailboxName::parse("Copy").unwrap();
+    let other = name.clone();
+    let target =
+        store.transaction(move |tx| store::mailbox::create(tx, inbox.account, &other, None, NOW)).await.unwrap();
+    let all = UidSet::all;
+    let start = Instant::now();
+    store.transaction(move |tx| store::entry::copy_to(tx, inbox, &all(), target, NOW)).await.unwrap();
+    println!("COPY of 100,000: {:.0} ms", start.elapsed().as_secs_f64() * 1e3);
+    let start = Instant::now();
+    let flags = Flags::system(&[SystemFlag::Deleted]);
+    store
+        .transaction(move |tx| store::entry::set_flags(tx, inbox, &all(), FlagOperation::Add, &flags, None))
+        .await
+        .unwrap();
+    println!("STORE of 100,000: {:.0} ms", start.elapsed().as_secs_f64() * 1e3);
+    let start = Instant::now();
+    store.transaction(move |tx| store::mailbox::delete(tx, inbox.account, &name, NOW)).await.unwrap();
+    println!("DELETE of 100,000: {:.1} ms", start.elapsed().as_secs_f64() * 1e3);
+    let start = Instant::now();
+    store.sweep(NOW).await.unwrap();
+    println!("sweep of 100,000 copies: {:.0} ms", start.elapsed().as_secs_f64() * 1e3);
+    let (start, mut longest, mut steps) = (Instant::now(), Duration::ZERO, 0);
+    loop {
+        let step = Instant::now();
+        let done = store.transaction(move |tx| store::entry::expunge(tx, inbox, Scope::All, NOW)).await.unwrap();
+        longest = longest.max(step.elapsed());
+        steps += 1;
+        if !done.more {
+            break;
+        }
+    }
+    println!(
+        "EXPUNGE of 100,000: {:.0} ms in {steps} transactions, the longest {:.0} ms",
+        start.elapsed().as_secs_f64() * 1e3,
+        longest.as_secs_f64() * 1e3
+    );
+    let (start, mut faults) = (Instant::now(), 0);
+    store.verify(NOW, |_| faults += 1, |_| ()).await.unwrap();
+    println!("verify: {:.0} ms, {faults} faults", start.elapsed().as_secs_f64() * 1e3);
+    store.close().await;
+}
+
+async fn fill(store: &Store, inbox: MailboxId) {
+    for chunk in 0..200_u64 {
+        let mut staged = Vec::new();
+        for _ in 0..500 {
+            let mut writer = store.stage().unwrap();
+            writer.write(&[b'x'; 2_000]).await.unwrap();
+            staged.push(writer.finish().await.unwrap());
+        }
+        store
+            .transaction(move |tx| {
+                for (index, staged) in staged.iter().enumerate() {
+                    let id = format!("{chunk}-{index}@example.org");
+                    let new = NewMessage {
+                        staged,
+                        trace_prefix: &[b'r'; 300],
+                        internal_date: NOW,
+                        envelope: &[b'e'; 250],
+                        structure: &[b's'; 200],
+                        preview: "Bonjour, voici le compte rendu de la consultation du 12 novembre.",
+                        header_texts: &[b'h'; 300],
+                        over_quota: store::message::OverQuota::Refused,
+                        message_id: Some(&id),
+                        references: &[],
+                    };
+                    store::message::append(tx, inbox, &new, &Flags::none(), NOW)?;
+                }
+                Ok::<_, StoreError>(())
+            })
+            .await
+            .unwrap();
+    }
 }

@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::future::Future;
 use std::os::unix::fs::OpenOptionsExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -70,6 +71,7 @@ impl Sqlite {
         let lock = take_lock(&folder.join("sceau.lock"))?;
         let connection = open_writer(&path)?;
         let (blobs, metrics, health) = (parts.blobs.clone(), parts.metrics.clone(), parts.health.clone());
+        let writer_health = health.clone();
         let database = Arc::new(File::open(&path).map_err(|error| disk_error("opening the database", &error))?);
         let mut writer = writer::Writer::new(connection, parts)?;
         writer.migrate()?;
@@ -78,7 +80,12 @@ impl Sqlite {
         let (sender, receiver) = mpsc::channel(WAITING_MAX);
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || writer.run(receiver, &pages, &gate))
+            .spawn(move || {
+                let run = AssertUnwindSafe(|| writer.run(receiver, &pages, &gate));
+                if catch_unwind(run).is_err() {
+                    writer_health.poison("writing", &"the writer panicked");
+                }
+            })
             .map_err(|error| EngineError::Other(format!("starting the writer thread: {error}")))?;
         let permits = Arc::new(Semaphore::new(readers.max(1)));
         let readers =
