@@ -138,8 +138,8 @@ pub fn append(
     let blob = blob::keep(tx, new.staged, counters.structure, now)?;
     let thread = find_thread(tx, message, new)?;
     tx.execute(
-        "INSERT INTO message (id, uses, thread, blob, key_month, octets, internal_date, received, trace_prefix, \
-         envelope, structure, preview, header_texts) VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        "INSERT INTO message (id, thread, blob, key_month, octets, internal_date, received, trace_prefix, \
+         envelope, structure, preview, header_texts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         &[
             message.key().into(),
             thread.number.into(),

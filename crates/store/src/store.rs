@@ -209,7 +209,8 @@ impl Store {
     /// The engine's.
     pub async fn sweep(&self, now: UnixMillis) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
-        while self.transaction(move |tx| crate::entry::clear_removed(tx, now)).await? {}
+        while self.transaction(|tx| crate::entry::clear_removed(tx)).await? {}
+        while self.transaction(move |tx| crate::entry::clear_released(tx, now)).await? {}
         loop {
             let blobs = self.0.stager.blobs.clone();
             let removal = self.0.removal.clone();

@@ -257,10 +257,13 @@ fn account_faults(view: &mut dyn Snapshot, account: AccountId) -> Result<Vec<Fau
         found.into_iter().map(|(id, uid)| Fault::EntryWithoutMessage { mailbox: mailbox(id), uid: narrow(uid) }),
     );
 
-    let uses = "SELECT m.id, coalesce(c.n, 0), m.uses FROM message m \
+    let uses = "SELECT m.id, coalesce(c.n, 0), 1 + coalesce(o.uses, 0) - coalesce(r.uses, 0) FROM message m \
                 LEFT JOIN (SELECT message, count(*) AS n FROM entry WHERE account = $1 GROUP BY message) c \
                 ON m.id = $1 * 4294967296 + c.message \
-                WHERE m.id >= $1 * 4294967296 AND m.id < ($1 + 1) * 4294967296 AND m.uses <> coalesce(c.n, 0)";
+                LEFT JOIN message_more o ON o.account = $1 AND o.message = m.id - $1 * 4294967296 \
+                LEFT JOIN message_release r ON r.account = $1 AND r.message = m.id - $1 * 4294967296 \
+                WHERE m.id >= $1 * 4294967296 AND m.id < ($1 + 1) * 4294967296 \
+                AND 1 + coalesce(o.uses, 0) - coalesce(r.uses, 0) <> coalesce(c.n, 0)";
     let found = query_all(view, uses, &key, |row| Ok((row.integer(0)?, row.integer(1)?, row.integer(2)?)))?;
     faults.extend(found.into_iter().map(|(id, counted, recorded)| Fault::MessageUses {
         message: MessageId::from_key(id),

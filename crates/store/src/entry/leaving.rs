@@ -7,7 +7,9 @@ use crate::account::{Advance, Counters, advance};
 use crate::engine::{query_all, query_row};
 use crate::event::{self, Kind};
 use crate::message::Tally;
-use crate::{AccountId, Change, FlagBits, MailboxId, ModSeq, StoreError, Transaction, Uid, UidSet, UnixMillis, Value};
+use crate::{
+    AccountId, BlobId, Change, FlagBits, MailboxId, ModSeq, StoreError, Transaction, Uid, UidSet, UnixMillis, Value,
+};
 
 /// What [`expunge`] did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +32,10 @@ pub enum Scope<'a> {
 }
 
 /// Entries removed in one transaction by [`expunge`].
-pub const EXPUNGE_ENTRIES_MAX: u32 = 2_000;
+pub const EXPUNGE_ENTRIES_MAX: u32 = 20_000;
+
+/// Messages looked at in one transaction by [`clear_released`].
+const RELEASED_MAX: u32 = 200;
 
 /// EXPUNGE: removes entries with `\Deleted`, at most [`EXPUNGE_ENTRIES_MAX`] in one transaction.
 ///
@@ -65,7 +70,7 @@ pub fn expunge(
     let more = room == 0;
     let mut gone = Gone::default();
     for range in doomed.ranges() {
-        release_messages(tx, mailbox, &range, Only::Deleted, &counters, now)?;
+        release_uses(tx, mailbox, &range, Only::Deleted)?;
         take_out(tx, mailbox, &range, Only::Deleted, &mut gone)?;
     }
     if !gone.uids.is_empty() {
@@ -79,13 +84,13 @@ pub fn expunge(
 }
 
 /// Takes entries of deleted mailboxes out, at most [`EXPUNGE_ENTRIES_MAX`]; false when there is nothing left to do.
-pub(crate) fn clear_removed(tx: &mut dyn Transaction, now: UnixMillis) -> Result<bool, StoreError> {
+pub(crate) fn clear_removed(tx: &mut dyn Transaction) -> Result<bool, StoreError> {
     let sql = "SELECT account, mailbox FROM mailbox_removed ORDER BY account, mailbox LIMIT 1";
     let found = query_row(tx, sql, &[], |row| Ok((AccountId(row.integer(0)?), row.integer(1)?)))?;
     let Some((account, number)) = found else { return Ok(false) };
     let number = u32::try_from(number).map_err(|_| StoreError::Damaged("removed mailbox".into()))?;
     let mailbox = MailboxId { account, number };
-    let counters = advance(tx, account, Advance::default())?;
+    advance(tx, account, Advance::default())?;
     let mut last = None;
     tx.query(
         "SELECT uid FROM entry WHERE account = $1 AND mailbox = $2 AND uid BETWEEN $3 AND $4 ORDER BY uid LIMIT $5",
@@ -98,7 +103,7 @@ pub(crate) fn clear_removed(tx: &mut dyn Transaction, now: UnixMillis) -> Result
     match last {
         Some(last) => {
             let range = 1..=last.get();
-            release_messages(tx, mailbox, &range, Only::Every, &counters, now)?;
+            release_uses(tx, mailbox, &range, Only::Every)?;
             take_out(tx, mailbox, &range, Only::Every, &mut Gone::default())?;
         }
         None => {
@@ -145,47 +150,59 @@ impl Only {
     }
 }
 
-/// Takes the uses of entries from their messages.
-pub(super) fn release_uses(
+/// Notes that entries leave their messages: [`clear_released`] takes the uses away.
+fn release_uses(
     tx: &mut dyn Transaction,
     mailbox: MailboxId,
     range: &RangeInclusive<u32>,
     only: Only,
 ) -> Result<(), StoreError> {
     let sql = format!(
-        "UPDATE message SET uses = message.uses - s.n FROM (SELECT e.message AS message, count(*) AS n FROM entry e \
-         WHERE {} GROUP BY e.message) s WHERE message.id = $1 * 4294967296 + s.message",
+        "INSERT INTO message_release (account, message, uses) SELECT e.account, e.message, count(*) FROM entry e \
+         WHERE {} GROUP BY e.account, e.message \
+         ON CONFLICT (account, message) DO UPDATE SET uses = message_release.uses + excluded.uses",
         only.condition()
     );
     tx.execute(&sql, &bounds(mailbox, range, 0)[..4])?;
     Ok(())
 }
 
-/// As [`release_uses`]; messages left without use go, and their blobs lose a use.
-fn release_messages(
-    tx: &mut dyn Transaction,
-    mailbox: MailboxId,
-    range: &RangeInclusive<u32>,
-    only: Only,
-    counters: &Counters,
-    now: UnixMillis,
-) -> Result<(), StoreError> {
-    release_uses(tx, mailbox, range, only)?;
-    let condition = only.condition();
-    let unused = query_all(
+/// Takes uses from messages whose entries left, at most [`RELEASED_MAX`] messages; those without use go, and their blobs lose
+/// a use. False when there is nothing left to do.
+pub(crate) fn clear_released(tx: &mut dyn Transaction, now: UnixMillis) -> Result<bool, StoreError> {
+    let released = query_all(
         tx,
-        &format!(
-            "SELECT DISTINCT m.id, m.blob, m.key_month FROM entry e, message m WHERE {condition} \
-             AND m.id = e.account * 4294967296 + e.message AND m.uses = 0 ORDER BY m.blob"
-        ),
-        &bounds(mailbox, range, 0)[..4],
-        |row| Ok((row.integer(0)?, crate::BlobId::from_octets(row.octets(1)?)?, row.integer(2)?)),
+        "SELECT r.account, r.message, r.uses, coalesce(m.uses, 0) FROM message_release r \
+         LEFT JOIN message_more m ON m.account = r.account AND m.message = r.message \
+         ORDER BY r.account, r.message LIMIT $1",
+        &[RELEASED_MAX.into()],
+        |row| Ok((AccountId(row.integer(0)?), row.integer(1)?, row.integer(2)?, row.integer(3)?)),
     )?;
-    for (message, blob, month) in unused {
-        crate::blob::release(tx, counters.structure, blob, month, now)?;
-        tx.execute("DELETE FROM message WHERE id = $1", &[message.into()])?;
+    let mut locked: Option<(AccountId, Counters)> = None;
+    for (account, number, gone, more) in &released {
+        let counters = match &locked {
+            Some((last, counters)) if last == account => *counters,
+            _ => advance(tx, *account, Advance::default())?,
+        };
+        locked = Some((*account, counters));
+        let key = [account.0.into(), (*number).into()];
+        let left = 1 + more - gone;
+        if left > 1 {
+            let sql = "UPDATE message_more SET uses = $3 WHERE account = $1 AND message = $2";
+            tx.execute(sql, &[account.0.into(), (*number).into(), (left - 1).into()])?;
+        } else if *more > 0 {
+            tx.execute("DELETE FROM message_more WHERE account = $1 AND message = $2", &key)?;
+        }
+        if left <= 0 {
+            let sql = "DELETE FROM message WHERE id = $1 * 4294967296 + $2 RETURNING blob, key_month";
+            let blob = query_row(tx, sql, &key, |row| Ok((BlobId::from_octets(row.octets(0)?)?, row.integer(1)?)))?;
+            if let Some((blob, month)) = blob {
+                crate::blob::release(tx, counters.structure, blob, month, now)?;
+            }
+        }
+        tx.execute("DELETE FROM message_release WHERE account = $1 AND message = $2", &key)?;
     }
-    Ok(())
+    Ok(!released.is_empty())
 }
 
 /// Deletes entries, counting them.

@@ -12,8 +12,8 @@ mod leaving;
 mod set_flags;
 mod transfer;
 
-pub(crate) use leaving::clear_removed;
 pub use leaving::{EXPUNGE_ENTRIES_MAX, Expunged, Scope, expunge};
+pub(crate) use leaving::{clear_released, clear_removed};
 pub use set_flags::{FlagsSet, set_flags};
 pub use transfer::{Copied, copy_to, move_to};
 

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::leaving::{Gone, Only, leave, release_uses, take_out};
+use super::leaving::{Gone, Only, leave, take_out};
 use super::{bounds, uid};
 use crate::account::{Advance, Counters, advance};
 use crate::event::{self, Kind};
@@ -56,7 +56,6 @@ pub fn move_to(
     let (copied, counters) = bring(tx, from, uids, to, now, Kind::MessagesMoved)?;
     let mut gone = Gone::default();
     for range in copied.from.ranges() {
-        release_uses(tx, from, &range, Only::Every)?;
         take_out(tx, from, &range, Only::Every, &mut gone)?;
     }
     if !gone.uids.is_empty() {
@@ -117,12 +116,14 @@ fn bring(
     let (first, _) = arrive(tx, to, &arrival)?;
     let mut next = first;
     for range in copied.from.ranges() {
-        tx.execute(
-            "UPDATE message SET uses = message.uses + s.n FROM (SELECT message, count(*) AS n FROM entry \
-             WHERE account = $1 AND mailbox = $2 AND uid BETWEEN $3 AND $4 GROUP BY message) s \
-             WHERE message.id = $1 * 4294967296 + s.message",
-            &bounds(from, &range, 0)[..4],
-        )?;
+        if kind == Kind::MessagesCopied {
+            tx.execute(
+                "INSERT INTO message_more (account, message, uses) SELECT account, message, count(*) FROM entry \
+                 WHERE account = $1 AND mailbox = $2 AND uid BETWEEN $3 AND $4 GROUP BY account, message \
+                 ON CONFLICT (account, message) DO UPDATE SET uses = message_more.uses + excluded.uses",
+                &bounds(from, &range, 0)[..4],
+            )?;
+        }
         let sql = format!(
             "INSERT INTO entry (account, mailbox, uid, message, flags, modseq, octets, internal_date, saved) \
              SELECT account, $5, $6 + row_number() OVER (ORDER BY uid), message, {flags}, $7, octets, internal_date, $8 \

@@ -141,7 +141,6 @@ CREATE TABLE vanished (
 -- id is account * 2^32 + number: keyed by account first, and an account's messages lie together. Columns read often first.
 CREATE TABLE message (
     id BIGINT NOT NULL PRIMARY KEY,
-    uses BIGINT NOT NULL,
     thread BIGINT NOT NULL,
     blob BYTEA NOT NULL,
     key_month BIGINT NOT NULL,
@@ -154,6 +153,23 @@ CREATE TABLE message (
     preview TEXT NOT NULL,
     header_texts BYTEA NOT NULL
 ) /*rows*/;
+
+-- A message's entries beyond its first: there once it was copied. Apart from the message, so that COPY of a whole mailbox
+-- writes narrow rows only.
+CREATE TABLE message_more (
+    account BIGINT NOT NULL,
+    message BIGINT NOT NULL,
+    uses BIGINT NOT NULL,
+    PRIMARY KEY (account, message)
+) /*clustered*/;
+
+-- Entries that left, still to be taken from their messages' uses: EXPUNGE writes narrow rows only, the sweep does the rest.
+CREATE TABLE message_release (
+    account BIGINT NOT NULL,
+    message BIGINT NOT NULL,
+    uses BIGINT NOT NULL,
+    PRIMARY KEY (account, message)
+) /*clustered*/;
 
 -- Which thread a Message-ID (the first 8 octets of its BLAKE3) belongs to.
 CREATE TABLE thread_reference (

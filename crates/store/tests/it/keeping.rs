@@ -48,13 +48,14 @@ async fn verify_finds_each_kind_of_damage() {
         world.append(inbox, &[b'x'; LARGE], Flags::none()).await;
         assert_eq!(faults(&world.store).await, []);
         // Each damage, and the faults it must lead to.
-        let cases: [(&str, &[&str]); 10] = [
+        let cases: [(&str, &[&str]); 11] = [
             ("UPDATE mailbox SET unseen = unseen + 1 WHERE name = 'INBOX'", &["3 recorded"]),
             ("UPDATE mailbox SET octets = octets - 1 WHERE name = 'INBOX'", &["octets", "account 1"]),
             ("UPDATE account SET used_octets = 7", &["uses"]),
             ("UPDATE mailbox SET uidnext = 2 WHERE name = 'INBOX'", &["UID 2 is not below"]),
             ("UPDATE mailbox SET highest_modseq = 1 WHERE name = 'INBOX'", &["MODSEQ"]),
-            ("UPDATE message SET uses = 9", &["message M1-1", "message M1-2"]),
+            ("INSERT INTO message_more VALUES (1, 1, 3)", &["message M1-1: 1 entries, 4 recorded"]),
+            ("INSERT INTO message_release VALUES (1, 2, 1)", &["message M1-2: 1 entries, 0 recorded"]),
             ("UPDATE blob SET uses = 2 WHERE place = 0", &["references"]),
             ("UPDATE blob_reference SET uses = 2", &["references", "structure"]),
             ("DELETE FROM event WHERE seq = 2", &["events"]),
@@ -94,7 +95,8 @@ async fn undo(world: &World, damage: &str, (unseen, octets, used, uidnext, modse
                     "UPDATE mailbox SET unseen = {unseen}, octets = {octets}, uidnext = {uidnext}, \
                      highest_modseq = {modseq} WHERE name = 'INBOX'"
                 ),
-                "UPDATE message SET uses = 1".into(),
+                "DELETE FROM message_more".into(),
+                "DELETE FROM message_release".into(),
                 "UPDATE blob SET uses = 1".into(),
                 "UPDATE blob_reference SET uses = 1".into(),
                 "DELETE FROM vanished".into(),

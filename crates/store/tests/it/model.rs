@@ -257,5 +257,7 @@ fn mailboxes_behave_like_their_model() {
             })
             .unwrap();
         assert_eq!(runtime.block_on(crate::keeping::faults(&world.store)), []);
+        runtime.block_on(world.store.sweep(NOW)).unwrap();
+        assert_eq!(runtime.block_on(crate::keeping::faults(&world.store)), []);
     }
 }
