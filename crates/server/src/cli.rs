@@ -147,10 +147,7 @@ impl ConfigFile {
     }
 
     fn check(&self) -> anyhow::Result<ExitCode> {
-        let faults = match Config::load(&self.config) {
-            Ok(config) => config.faults_of_surroundings(),
-            Err(problems) => problems.0,
-        };
+        let faults = Config::check(&self.config).err().map_or_else(Vec::new, |problems| problems.0);
         for fault in &faults {
             eprintln!("{fault}");
         }

@@ -90,23 +90,30 @@ pub struct Passwords {
     pub never_slowed: Vec<IpNet>,
 }
 
+/// How far a configuration is looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Look {
+    AtTheText,
+    /// At the files it names, too.
+    Around,
+}
+
 impl Config {
     /// Reads a file.
     ///
     /// # Errors
     /// All faults of the file at once.
     pub fn load(file: &Path) -> Result<Config, Problems> {
-        let text = std::fs::read_to_string(file).map_err(|error| {
-            let remedy = "give the path of a readable TOML file, as those in conf/".to_owned();
-            Problems(vec![Problem {
-                file: file.to_owned(),
-                line: None,
-                key: String::new(),
-                fault: error.to_string(),
-                remedy,
-            }])
-        })?;
-        Config::parse(file, &text)
+        Config::parse(file, &text_of(file)?)
+    }
+
+    /// Reads a file and looks at what it names: are the certificates there, can the data be written.
+    ///
+    /// # Errors
+    /// All faults of both at once.
+    pub fn check(file: &Path) -> Result<Config, Problems> {
+        let text = text_of(file)?;
+        reader::read(file, &text, |root| Config::read(file, root, Look::Around))
     }
 
     /// Reads a text as if it were that file's.
@@ -114,16 +121,19 @@ impl Config {
     /// # Errors
     /// All faults at once.
     pub fn parse(file: &Path, text: &str) -> Result<Config, Problems> {
-        reader::read(file, text, |root| Config::read(file, root))
+        reader::read(file, text, |root| Config::read(file, root, Look::AtTheText))
     }
 
-    fn read(file: &Path, root: &Section<'_>) -> Option<Config> {
+    fn read(file: &Path, root: &Section<'_>, look: Look) -> Option<Config> {
         let server = root.section("server", |section| {
             let name = section.required("name", "write the host's full name, as name = \"mail.example.org\"");
             let data = section.path("data").unwrap_or_else(|| PathBuf::from("/var/lib/sceau"));
             let admin_socket = section.path("admin_socket").unwrap_or_else(|| data.join("admin.sock"));
             let postmaster = section.parsed("postmaster", "write an address of one of our accounts");
             let stop_within = Duration::from_secs(section.whole("stop_seconds", 0..=3_600, 30));
+            if look == Look::Around {
+                surroundings::data(section, &data);
+            }
             name.map(|name| (name, data, postmaster, admin_socket, stop_within))
         });
         let log = root.section("log", |section| LogConfig {
@@ -147,7 +157,11 @@ impl Config {
             let chain =
                 section.required_path("chain", "write the path of a PEM file with the certificate and its chain");
             let key = section.required_path("key", "write the path of a PEM file with the private key");
-            Some((name?, CertificateFiles { chain: chain?, key: key? }))
+            let files = CertificateFiles { chain: chain?, key: key? };
+            if look == Look::Around {
+                surroundings::certificate(section, &files);
+            }
+            Some((name?, files))
         });
         let listeners = root.sections("listener", |section| ListenerConfig::read(section, &names));
         listener::check_together(root, &listeners);
@@ -202,6 +216,19 @@ impl Limits {
         let base64 = self.message_octets.div_ceil(3) * 4;
         base64 + base64.div_ceil(76) * 2 + (1 << 20)
     }
+}
+
+fn text_of(file: &Path) -> Result<String, Problems> {
+    std::fs::read_to_string(file).map_err(|error| {
+        let remedy = "give the path of a readable TOML file, as those in conf/".to_owned();
+        Problems(vec![Problem {
+            file: file.to_owned(),
+            line: None,
+            key: String::new(),
+            fault: error.to_string(),
+            remedy,
+        }])
+    })
 }
 
 fn whole(section: &Section<'_>, key: &'static str, range: std::ops::RangeInclusive<u64>, default: usize) -> usize {

@@ -202,7 +202,13 @@ fn a_configuration_is_checked_with_what_it_names() {
                     [[listener]]\nname = \"imaps\"\nrole = \"imap\"\ntls = \"implicit\"\nlisten = [\"127.0.0.1:0\"]\n";
     place.write("sceau.toml", &format!("[server]\nname = \"mail.a.example\"\ndata = \"data\"\n{listener}"));
     let missing = place.failed(&["check"]);
-    assert!(missing.contains("certificate.c") && missing.ends_with("1 fault\n"), "{missing}");
+    assert!(missing.starts_with("sceau.toml:6: certificate.c.chain: ") && missing.ends_with("1 fault\n"), "{missing}");
+    place.write("sceau.toml", &format!("[server]\nnam = \"x\"\ndata = \"sceau.toml/x\"\n{listener}"));
+    let all = place.failed(&["check"]);
+    for fault in [":1: server.name: missing", ":2: server.nam: ", ":3: server.data: ", ":6: certificate.c.chain: "] {
+        assert!(all.contains(fault), "{fault} not among\n{all}");
+    }
+    place.write("sceau.toml", &format!("[server]\nname = \"mail.a.example\"\ndata = \"data\"\n{listener}"));
     let made = Command::new(env!("CARGO_BIN_EXE_sceau")).args(["certs", "dev"]).arg(place.path("certs")).output();
     assert!(made.unwrap().status.success());
     place.done(&["check"]);

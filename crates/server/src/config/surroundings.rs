@@ -2,33 +2,23 @@
 
 use std::path::Path;
 
-use net::tls::TlsServer;
+use net::tls::{CertificateFiles, TlsServer};
 
-use super::{Config, Problem};
+use super::reader::Section;
 
-impl Config {
-    /// Faults of what the configuration names: each certificate that cannot be served, a data folder nobody can make.
-    pub fn faults_of_surroundings(&self) -> Vec<Problem> {
-        let mut faults: Vec<Problem> = self
-            .certificates
-            .iter()
-            .filter_map(|(name, files)| {
-                let error = TlsServer::open(vec![files.clone()]).err()?;
-                let remedy = "give readable PEM files of one certificate and its key".to_owned();
-                Some(self.fault(format!("certificate.{name}"), error.to_string(), remedy))
-            })
-            .collect();
-        if let Some(ground) = existing(&self.data)
-            && !ground.is_dir()
-        {
-            let fault = format!("{} is no folder", ground.display());
-            faults.push(self.fault("server.data".into(), fault, "name a folder, or one that can be made".into()));
-        }
-        faults
+/// A certificate that cannot be served is a fault.
+pub(super) fn certificate(section: &Section<'_>, files: &CertificateFiles) {
+    if let Err(error) = TlsServer::open(vec![files.clone()]) {
+        section.fault("chain", error, "give readable PEM files of one certificate and its key");
     }
+}
 
-    fn fault(&self, key: String, fault: String, remedy: String) -> Problem {
-        Problem { file: self.file.clone(), line: None, key, fault, remedy }
+/// A data folder nobody can make is a fault.
+pub(super) fn data(section: &Section<'_>, folder: &Path) {
+    if let Some(ground) = existing(folder)
+        && !ground.is_dir()
+    {
+        section.fault("data", format!("{} is no folder", ground.display()), "name a folder, or one that can be made");
     }
 }
 
