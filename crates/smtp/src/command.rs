@@ -111,7 +111,7 @@ pub struct Auth {
 /// What a listener offers, where it decides what can be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Offered {
-    /// RET, ENVID, NOTIFY and ORCPT (RFC 3461).
+    /// RET, ENVID and NOTIFY (RFC 3461); ORCPT is always read.
     pub dsn: bool,
     /// `AUTH=` with MAIL (RFC 4954 §5).
     pub auth: bool,

@@ -73,7 +73,8 @@ pub enum Tls {
 /// Whether delivery status notifications can be asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Dsn {
-    /// Not announced: RET, ENVID, NOTIFY and ORCPT are answered 555. Right until a queue honours them.
+    /// Not announced: RET, ENVID and NOTIFY are answered 555. Right until a queue honours them. ORCPT, which asks for
+    /// nothing, is read all the same.
     #[default]
     Refused,
     /// Announced, parameters read.
@@ -109,7 +110,7 @@ pub enum Input<'a> {
     Ended,
     /// A chunk could not be stored: the rest of the body is swallowed, then refused with this.
     SpoolFailed(Refusal),
-    /// The server stops: 421 4.3.2 as soon as no transaction runs.
+    /// The server stops: 421 4.3.2 as soon as no transaction runs. Said again: at once, except while a commit runs.
     ShutDown,
     /// The signed-in account was disabled: 421 at once, except while a commit runs.
     Suspended,

@@ -122,12 +122,11 @@ pub(super) fn rcpt(text: &str, offered: Offered, usage: &'static str) -> Result<
             true => Ok(()),
             false => Err(ParameterError::Value),
         },
-        ("ORCPT", Some(value))
-            if offered.dsn && value.split_once(';').is_some_and(|(_, address)| is_xtext(address)) =>
-        {
-            Ok(())
-        }
-        ("NOTIFY" | "ORCPT", _) if offered.dsn => Err(ParameterError::Value),
+        // Taken although DSN is not announced: unlike NOTIFY it asks for nothing but to be told to the recipient
+        // (Original-Recipient, RFC 8098 §2.3).
+        ("ORCPT", Some(value)) if value.split_once(';').is_some_and(|(_, address)| is_xtext(address)) => Ok(()),
+        ("ORCPT", _) => Err(ParameterError::Value),
+        ("NOTIFY", _) if offered.dsn => Err(ParameterError::Value),
         _ => Err(ParameterError::Unknown),
     })?;
     let line = format!("RCPT TO:<>{text}\r\n");
