@@ -38,6 +38,9 @@ const SWEEP: Duration = Duration::from_secs(300);
 /// Time for the farewells when the store is poisoned: nothing else can be saved.
 const POISONED_STOP: Duration = Duration::from_secs(2);
 
+/// Time for the farewells to those who did not end in time.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
 /// A running server.
 pub struct Server {
     assembly: Arc<Assembly>,
@@ -198,6 +201,11 @@ impl Server {
         self.assembly.sessions.stop();
         self.tracker.close();
         if tokio::time::timeout(limit, self.tracker.wait()).await.is_err() {
+            // The word why they are cut off still leaves.
+            self.assembly.sessions.cut_off();
+            let _ = tokio::time::timeout(LAST_WORDS, self.tracker.wait()).await;
+        }
+        if !self.tracker.is_empty() {
             tracing::warn!(sessions = self.assembly.sessions.count(), "sessions were cut off");
         }
         self.assembly.authenticator.keep_counters();

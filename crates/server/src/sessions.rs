@@ -211,6 +211,13 @@ impl Sessions {
         }
     }
 
+    /// Asks those that are left to end, once more: their time is over.
+    pub fn cut_off(&self) {
+        for entry in self.shared.lock().sessions.values() {
+            entry.ending.send_replace(Some(Ending::Stopping));
+        }
+    }
+
     /// How many are open.
     pub fn count(&self) -> usize {
         self.shared.lock().sessions.len()

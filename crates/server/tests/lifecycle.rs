@@ -134,6 +134,22 @@ async fn sessions_are_greeted_served_and_bidden_goodbye() {
 }
 
 #[tokio::test]
+async fn a_transaction_that_does_not_end_in_time_is_told_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config(folder.path(), "");
+    config.stop_within = Duration::from_millis(300);
+    let server = Server::start(config).await.unwrap();
+    let mut smtp = Client::connect(address(&server, "relay")).await;
+    smtp.line().await;
+    smtp.send(b"HELO a.example\r\nMAIL FROM:<a@a.example>\r\n").await;
+    smtp.line().await;
+    assert!(smtp.line().await.starts_with("250 2.1.0 "));
+    let stopping = tokio::spawn(server.stop_now());
+    assert_eq!(smtp.rest().await, "421 4.3.2 the server stops, come back soon\r\n");
+    tokio::time::timeout(Duration::from_secs(4), stopping).await.expect("it stops").unwrap();
+}
+
+#[tokio::test]
 async fn one_server_on_one_folder_and_the_next_one_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let first = Server::start(config(folder.path(), "")).await.unwrap();

@@ -87,9 +87,13 @@ impl Session {
             Input::DeadlinePassed => self.deadline_passed(),
             Input::Ended => self.step(|session, _| session.close()),
             Input::SpoolFailed(refusal) => self.step(|session, state| session.spool_failed(state, refusal)),
-            Input::ShutDown => {
-                self.farewell.get_or_insert(reply::STOPPING);
-            }
+            Input::ShutDown => match (&self.farewell, &self.state) {
+                // Patience is over, except with a commit.
+                (Some(_), state) if !matches!(state, State::AcceptAsked(_)) => {
+                    self.step(|session, _| session.end(reply::STOPPING));
+                }
+                _ => self.farewell = Some(reply::STOPPING),
+            },
             Input::Suspended => self.suspended(),
         }
         self.work();
