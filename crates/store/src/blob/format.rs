@@ -17,7 +17,8 @@ pub const HEADER_OCTETS: usize = 16;
 pub const CODEC_PLAIN: u8 = 0;
 const MAGIC: &[u8; 8] = b"SCEAUBLB";
 const VERSION: u8 = 1;
-const TAG_CONTEXT: &str = "sceau 2026-11-20 blob chunk, version 1";
+/// What tags are derived for.
+pub const TAG_CONTEXT: &str = "sceau 2026-11-20 blob chunk, version 1";
 
 /// The header.
 pub fn header() -> [u8; HEADER_OCTETS] {

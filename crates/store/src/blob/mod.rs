@@ -1,8 +1,8 @@
 //! Blobs: octets received, written once, never modified, shared by whatever refers to them.
 //!
 //! [`stage`](crate::Store::stage) makes them durable outside any transaction; [`keep`] refers to them inside one. Uses are
-//! counted under the row; a blob without use is marked dying, and [`sweep`] removes it after a grace longer than any
-//! transaction or backup.
+//! counted under the row; a blob without use is marked dying, and [`sweep`](crate::Store::sweep) removes it after a grace
+//! longer than any transaction or backup.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -307,3 +307,59 @@ async fn a_backup_is_consistent_while_mail_flows() {
     traffic.await.unwrap();
     assert!(rounds > 0);
 }
+
+/// One delivery to boxes of two structures is one blob; each structure's references go on their own.
+#[tokio::test]
+async fn structures_reached_by_one_delivery_share_its_blob() {
+    for world in World::on_every_engine().await {
+        let other = crate::world::account(&world.store, 0).await;
+        let account = world.account;
+        let inboxes = world
+            .store
+            .read(move |view| {
+                let name = MailboxName::inbox();
+                let mut of = |account| store::mailbox::by_name(view, account, &name).map(|found| found.unwrap().id);
+                Ok::<_, StoreError>([of(account)?, of(other)?])
+            })
+            .await
+            .unwrap();
+        let staged = crate::world::stage(&world.store, &[b'x'; LARGE]).await.unwrap();
+        let messages = world
+            .store
+            .transaction(move |tx| {
+                let mut messages = Vec::new();
+                for inbox in inboxes {
+                    let new = store::message::NewMessage {
+                        staged: &staged,
+                        trace_prefix: b"Delivered-To: x\r\n",
+                        internal_date: NOW,
+                        envelope: b"",
+                        structure: b"",
+                        preview: "",
+                        header_texts: b"",
+                        message_id: None,
+                        references: &[],
+                        over_quota: store::message::OverQuota::Taken,
+                    };
+                    let deleted = Flags::system(&[SystemFlag::Deleted]);
+                    messages.push(store::message::append(tx, inbox, &new, &deleted, NOW)?.message);
+                }
+                Ok::<_, StoreError>(messages)
+            })
+            .await
+            .unwrap();
+        assert_eq!(blob_files(world.folder.path()).len(), 1);
+        assert_eq!(faults(&world.store).await, []);
+        let gone = inboxes[0];
+        world
+            .store
+            .transaction(move |tx| store::entry::expunge(tx, gone, store::entry::Scope::All, NOW))
+            .await
+            .unwrap();
+        world.store.sweep(NOW).await.unwrap();
+        assert_eq!(world.store.sweep(MUCH_LATER).await.unwrap().blobs, 0, "the other structure has it");
+        assert_eq!(faults(&world.store).await, []);
+        assert_eq!(content(&world.store, messages[0]).await, Err(StoreError::NoSuchMessage));
+        assert_eq!(content(&world.store, messages[1]).await.unwrap(), vec![b'x'; LARGE]);
+    }
+}

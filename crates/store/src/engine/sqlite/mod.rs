@@ -131,7 +131,7 @@ fn open_writer(path: &Path) -> Result<Connection, EngineError> {
     for setting in ["page_size = 4096", "journal_mode = WAL", "synchronous = FULL", "wal_autocheckpoint = 0"] {
         pragma(&connection, setting)?;
     }
-    pragma(&connection, "cache_size = -65536")?;
+    pragma(&connection, "cache_size = -32768")?;
     // What a long reader made the log grow to, beyond twice what it needs, is given back when it starts anew.
     pragma(&connection, "journal_size_limit = 67108864")?;
     Ok(connection)
@@ -229,7 +229,7 @@ fn open_reader(path: &Path) -> Result<Connection, EngineError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(|error| engine_error(&error))?;
     configure(&connection)?;
-    pragma(&connection, "cache_size = -8192")?;
+    pragma(&connection, "cache_size = -4096")?;
     pragma(&connection, "query_only = ON")?;
     Ok(connection)
 }
