@@ -85,7 +85,18 @@ fn main() -> Result<()> {
         }
         eprintln!("… {}", group.name);
         sending::raw_syncs(&mut figures, folder.path(), &plan)?;
-        (group.measure)(&mut figures, &mut ours, &plan).with_context(|| format!("{}: ours", group.name))?;
+        // Memory that earlier work left to the allocator would hide what is asked: these begin with a process that has
+        // done nothing yet, not even made its accounts.
+        let mut fresh = match group.name.ends_with("-memory") {
+            true => {
+                let folder = folder.path().join(group.name);
+                drop(Target::ours(&folder)?);
+                Some(Target::ours(&folder)?)
+            }
+            false => None,
+        };
+        let target = fresh.as_mut().unwrap_or(&mut ours);
+        (group.measure)(&mut figures, target, &plan).with_context(|| format!("{}: ours", group.name))?;
         if let Some(peer) = &mut peer {
             (group.measure)(&mut figures, peer, &plan).with_context(|| format!("{}: peer", group.name))?;
         }
