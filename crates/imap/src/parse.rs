@@ -59,6 +59,9 @@ pub enum Problem {
     /// A mailbox name that cannot be (NO rather than BAD: the grammar is fine).
     #[error(transparent)]
     MailboxName(#[from] MailboxNameError),
+    /// The same in SELECT or EXAMINE: what was selected before is left (RFC 9051 §6.3.2).
+    #[error(transparent)]
+    SelectedName(MailboxNameError),
     /// A CHARSET we do not read (RFC 9051 §6.4.4: NO with BADCHARSET).
     #[error("unknown charset")]
     Charset,
@@ -193,7 +196,11 @@ fn id(cursor: &mut Cursor<'_>) -> Parsed<Command> {
 }
 
 fn select(cursor: &mut Cursor<'_>) -> Parsed<Select> {
-    let mut select = Select { mailbox: cursor.argument_mailbox()?, condstore: false, qresync: None };
+    let mailbox = cursor.argument_mailbox().map_err(|problem| match problem {
+        Problem::MailboxName(error) => Problem::SelectedName(error),
+        problem => problem,
+    })?;
+    let mut select = Select { mailbox, condstore: false, qresync: None };
     if !cursor.eat(b' ') {
         return Ok(select);
     }

@@ -8,6 +8,7 @@
 use crate::flag::{Keyword, SystemFlags};
 use crate::response::Responses;
 use crate::sequence::{Messages, Numbering, Numbers, Ranges, SequenceSet};
+use crate::server::Enabled;
 
 /// What SELECT reads: the mailbox at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -385,14 +386,18 @@ impl View {
         self.told.recent += appended.iter().map(|uid| u32::from(*uid >= self.told.first_recent_uid)).sum::<u32>();
         if let Some(uids) = self.uids.as_mut() {
             uids.extend_from_slice(&appended);
+            // SELECT counts without the list, and too many where new messages are gone already: never above EXISTS.
+            let recent = uids.len() - uids.partition_point(|uid| *uid < self.told.first_recent_uid);
+            self.told.recent = u32::try_from(recent).unwrap_or(u32::MAX);
         }
         responses.exists(self.told.exists);
         responses.recent(self.told.recent);
     }
 
-    /// With CONDSTORE enabled every such FETCH carries UID and MODSEQ (RFC 7162 §3.1.4, §3.2.10).
+    /// With CONDSTORE enabled every such FETCH carries UID and MODSEQ (RFC 7162 §3.1.4, §3.2.10), with IMAP4rev2 the UID
+    /// (RFC 9051 §7.5.2).
     fn tell_flags(&mut self, responses: &mut Responses) {
-        let condstore = responses.enabled().condstore;
+        let Enabled { condstore, rev2 } = responses.enabled();
         let waiting = std::mem::take(&mut self.flags);
         let mut waiting = waiting.into_iter();
         while responses.len() < GATHERED_OCTETS {
@@ -400,8 +405,11 @@ impl View {
             let Some(number) = self.sequence_number(change.uid) else { continue };
             let recent = self.is_recent(change.uid);
             let mut fetch = responses.fetch(number);
+            if condstore || rev2 {
+                fetch.uid(change.uid);
+            }
             if condstore {
-                fetch.uid(change.uid).mod_sequence(change.mod_sequence);
+                fetch.mod_sequence(change.mod_sequence);
             }
             fetch.flags(change.system, recent, &change.keywords);
             fetch.end();

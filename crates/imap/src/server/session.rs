@@ -176,6 +176,11 @@ impl Session {
         matches!(self.phase, Phase::Idle(_))
     }
 
+    /// True while a mailbox is selected.
+    pub fn is_selected(&self) -> bool {
+        matches!(self.state, State::Selected(_))
+    }
+
     /// Octets held in buffers: of a command that is not complete.
     pub fn held_octets(&self) -> usize {
         self.framing.held_octets()
@@ -333,6 +338,9 @@ impl Session {
 
     fn complete_error(&mut self, error: ParseError) {
         let completed = completion(&error.problem);
+        if completed.then == Then::Unselected && self.is_selected() {
+            self.untagged(|responses| responses.status(Status::Ok, Some(&Code::Closed), "previous mailbox is closed"));
+        }
         self.complete_any(error.tag.as_ref(), completed);
     }
 
@@ -594,6 +602,7 @@ fn completion(problem: &Problem) -> Completed {
     match problem {
         Problem::Expected(_) | Problem::UnknownCommand | Problem::TooMany(_) => Completed::bad(problem.to_string()),
         Problem::MailboxName(_) => Completed::no(Some(Code::Cannot), problem.to_string()),
+        Problem::SelectedName(_) => Completed::no(Some(Code::Cannot), problem.to_string()).then(Then::Unselected),
         Problem::Charset => Completed::no(Some(Code::BadCharset), problem.to_string()),
         Problem::SpecialUse => Completed::no(Some(Code::UseAttr), problem.to_string()),
     }

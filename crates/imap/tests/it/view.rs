@@ -57,6 +57,24 @@ fn an_empty_mailbox_has_no_last_message() {
 }
 
 #[test]
+fn recent_is_never_above_exists() {
+    // SELECT guessed 3 of 3, though UID 5 is old: a new one is gone already.
+    let snapshot = Snapshot { exists: 3, recent: 3, first_recent_uid: 7, uid_next: 10, mod_sequence: 10 };
+    let mut view = View::new(snapshot);
+    view.load(vec![5, 7, 9]).expect("as told");
+    view.apply(Changes { mod_sequence: 11, appended: vec![10], expunged: vec![5], ..Changes::default() });
+    assert_eq!(told(&mut view, Enabled::default(), Allowed::Everything), "* 1 EXPUNGE|* 3 EXISTS|* 3 RECENT|");
+}
+
+#[test]
+fn what_is_told_unasked_names_its_uid_in_rev2() {
+    let mut view = view(&[5]);
+    let enabled = Enabled { rev2: true, ..Enabled::default() };
+    view.apply(Changes { mod_sequence: 11, flags: vec![flag_change(5, 11)], ..Changes::default() });
+    assert_eq!(told(&mut view, enabled, Allowed::NoExpunge), "* 1 FETCH (UID 5 FLAGS (\\Seen))|");
+}
+
+#[test]
 fn a_large_mailbox_is_selected_without_its_uids() {
     let snapshot = Snapshot { exists: 3, recent: 0, first_recent_uid: 21, uid_next: 21, mod_sequence: 10 };
     let mut view = View::new(snapshot);

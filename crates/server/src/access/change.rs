@@ -4,13 +4,13 @@ use imap::MailboxName;
 use imap::command::{Store, StoreAnswer, StoreMode};
 use imap::response::{Code, Status};
 use imap::sequence::{Messages, Numbering, Ranges};
-use imap::server::Completed;
+use imap::server::{Completed, Enabled};
 use store::entry::{Copied, FlagsSet, Scope, copy_to, expunge, move_to, set_flags};
 use store::flags::FlagOperation;
 use store::{MailboxId, ModSeq, StoreError, UidSet};
 
 use super::executor::{Executor, Stop, now};
-use super::flags::{KeywordTable, system, to_store};
+use super::flags::{system, to_store};
 use super::mailboxes::store_name;
 use super::selected::ranges;
 
@@ -51,11 +51,14 @@ impl Executor<'_, '_> {
     async fn tell_stored(&mut self, change: &Store, done: &FlagsSet) -> Result<(), Stop> {
         let changed = done.entries.iter().filter(|entry| entry.modseq == done.modseq);
         let changed: UidSet = changed.map(|entry| entry.uid).collect();
-        let selected = self.selected()?;
-        selected.keywords = KeywordTable::new(done.keywords.clone());
-        selected.view.made(done.modseq.0.unsigned_abs(), ranges(&changed));
+        self.learn_keywords(&done.keywords)?;
         let silent = change.answer == StoreAnswer::Silent;
-        let condstore = self.enabled().condstore;
+        let view = &mut self.selected()?.view;
+        // What another session changed since we caught up is told, `.SILENT` or not: this client cannot know of it.
+        if !silent || done.before.0.unsigned_abs() <= view.mod_sequence() {
+            view.made(done.modseq.0.unsigned_abs(), ranges(&changed));
+        }
+        let Enabled { condstore, rev2 } = self.enabled();
         if silent && !condstore {
             return Ok(());
         }
@@ -67,7 +70,7 @@ impl Executor<'_, '_> {
             let uid = entry.uid.get();
             let Some(number) = selected.view.sequence_number(uid) else { continue };
             let mut response = self.responses.fetch(number);
-            if condstore || change.messages.numbering == Numbering::Uid {
+            if condstore || rev2 || change.messages.numbering == Numbering::Uid {
                 response.uid(uid);
             }
             if condstore {

@@ -225,6 +225,9 @@ impl Conversation {
         enabled: imap::server::Enabled,
     ) -> Option<Executor<'c, 's>> {
         let identity = self.session.identity()?.clone();
+        if !self.session.is_selected() {
+            self.mailbox = None;
+        }
         let changes = self.changes.as_mut()?;
         Some(Executor::new(&self.context, &self.place, identity, &mut self.mailbox, changes, wire, enabled))
     }

@@ -11,7 +11,7 @@ use store::mailbox::{Opened, claim_recent};
 use super::executor::{Executor, Stop, answer_to, now};
 use super::flags::KeywordTable;
 use super::mailboxes::store_name;
-use super::selected::{Access, Selected};
+use super::selected::{Access, Selected, permanent_flags};
 
 impl Executor<'_, '_> {
     /// One read of the mailbox's row; no entry is listed for it.
@@ -78,10 +78,7 @@ impl Executor<'_, '_> {
         self.responses.flags(&flags);
         self.responses.exists(snapshot.exists);
         self.responses.recent(snapshot.recent);
-        let permanent = match access {
-            Access::ReadWrite => Code::PermanentFlags { flags, new_keywords: true },
-            Access::ReadOnly => Code::PermanentFlags { flags: imap::Flags::default(), new_keywords: false },
-        };
+        let permanent = permanent_flags(access, flags);
         if let Some(number) = opened.first_unseen.filter(|_| !self.enabled().rev2) {
             self.responses.status(Status::Ok, Some(&Code::Unseen(number)), "First unseen message");
         }

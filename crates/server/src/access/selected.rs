@@ -1,11 +1,13 @@
 //! The selected mailbox of a session, and how it keeps up with the store.
 
+use imap::Flags;
+use imap::response::{Code, Status};
 use imap::sequence::{Messages, Ranges};
 use imap::server::Completed;
 use imap::view::{Allowed, Changes, FlagChange, Told, View, ViewError};
 use store::entry::{Changed, changes_since};
 use store::mailbox::ViewPoint;
-use store::{MailboxId, ModSeq, StoreError, UidSet};
+use store::{Keywords, MailboxId, ModSeq, StoreError, UidSet};
 use tracing::error;
 
 use super::executor::{Executor, Stop};
@@ -45,9 +47,6 @@ impl Selected {
 
     /// Takes what a read found; nothing is told yet.
     pub fn apply(&mut self, changed: &Changed) {
-        if changed.mailbox.keywords != *self.keywords.known() {
-            self.keywords = KeywordTable::new(changed.mailbox.keywords.clone());
-        }
         let told = self.view.uid_next();
         let (old, new): (Vec<_>, Vec<_>) = changed.entries.iter().partition(|entry| entry.uid.get() < told);
         let flag_change = |entry: &&store::entry::Entry| FlagChange {
@@ -63,6 +62,14 @@ impl Selected {
             expunged: changed.vanished.iter().map(store::Uid::get).collect(),
             flags,
         });
+    }
+}
+
+/// What may be stored in a mailbox opened so.
+pub fn permanent_flags(access: Access, flags: Flags) -> Code {
+    match access {
+        Access::ReadWrite => Code::PermanentFlags { flags, new_keywords: true },
+        Access::ReadOnly => Code::PermanentFlags { flags: Flags::default(), new_keywords: false },
     }
 }
 
@@ -113,6 +120,20 @@ impl Executor<'_, '_> {
         Ok(())
     }
 
+    /// Takes the mailbox's keywords; new ones are told before any message is told to have them (RFC 9051 §7.3.5, §7.1).
+    pub(super) fn learn_keywords(&mut self, keywords: &Keywords) -> Result<(), Stop> {
+        let selected = self.selected()?;
+        if *keywords == *selected.keywords.known() {
+            return Ok(());
+        }
+        selected.keywords = KeywordTable::new(keywords.clone());
+        let (flags, access) = (selected.keywords.all(), selected.access);
+        self.responses.flags(&flags);
+        let permanent = permanent_flags(access, flags);
+        self.responses.status(Status::Ok, Some(&permanent), "Flags that are kept");
+        Ok(())
+    }
+
     /// Reads what changed since the view's moment, when the feed says that something did.
     pub(super) async fn catch_up(&mut self) -> Result<(), Stop> {
         let Some(selected) = self.mailbox.as_deref() else { return Ok(()) };
@@ -121,7 +142,10 @@ impl Executor<'_, '_> {
             return Ok(());
         }
         match self.read(move |snapshot| changes_since(snapshot, id, point)).await {
-            Ok(changed) => self.selected()?.apply(&changed),
+            Ok(changed) => {
+                self.learn_keywords(&changed.mailbox.keywords)?;
+                self.selected()?.apply(&changed);
+            }
             // Deleted by another session: its messages are gone, and no new one comes (RFC 2180 §3.2).
             Err(StoreError::NoSuchMailbox) => {
                 let view = &mut self.selected()?.view;

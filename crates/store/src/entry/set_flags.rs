@@ -16,6 +16,8 @@ pub struct FlagsSet {
     pub entries: Vec<FlagsOf>,
     /// The MODSEQ of those that changed; none changed when no entry has it.
     pub modseq: ModSeq,
+    /// The highest MODSEQ that those which changed had before.
+    pub before: ModSeq,
     /// Entries changed after UNCHANGEDSINCE, left alone (RFC 7162 §3.1.3 MODIFIED).
     pub modified: UidSet,
     /// The mailbox's keywords, new ones included.
@@ -49,7 +51,13 @@ pub fn set_flags(
         FlagOperation::Replace => (0, named.0),
     };
     let limit = unchanged_since.map_or(i64::MAX, |modseq| modseq.0);
-    let mut done = FlagsSet { entries: Vec::new(), modseq, modified: UidSet::new(), keywords: Keywords::default() };
+    let mut done = FlagsSet {
+        entries: Vec::new(),
+        modseq,
+        before: ModSeq(0),
+        modified: UidSet::new(),
+        keywords: Keywords::default(),
+    };
     let mut tally = Tally::default();
     let mut changed = 0;
     for range in uids.ranges() {
@@ -61,6 +69,7 @@ pub fn set_flags(
             let flags = old.flags.after(operation, named);
             let changes = flags != old.flags;
             if changes {
+                done.before = done.before.max(old.modseq);
                 tally.add(Tally::of(flags));
                 tally.subtract(Tally::of(old.flags));
             }

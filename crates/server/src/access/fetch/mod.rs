@@ -15,7 +15,6 @@ use store::{FlagBits, Flags, ModSeq, StoreError, UidSet};
 use tracing::error;
 
 use super::executor::{Executor, Stop};
-use super::flags::KeywordTable;
 use super::selected::{Access, ranges, uid_set};
 use plan::Plan;
 use render::{Batch, Piece, render};
@@ -83,9 +82,10 @@ impl Executor<'_, '_> {
         let done = self.write(write).await?;
         let changed = done.entries.iter().filter(|entry| entry.modseq == done.modseq).map(|entry| entry.uid);
         let changed: UidSet = changed.collect();
-        let selected = self.selected()?;
-        selected.keywords = KeywordTable::new(done.keywords);
-        selected.view.made(done.modseq.0.unsigned_abs(), ranges(&changed));
+        self.learn_keywords(&done.keywords)?;
+        // Before the messages, which go straight to the wire.
+        self.wire.send(self.responses.take()).await?;
+        self.selected()?.view.made(done.modseq.0.unsigned_abs(), ranges(&changed));
         Ok(changed)
     }
 
