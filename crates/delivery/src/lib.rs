@@ -17,9 +17,9 @@ mod trace_prefix;
 
 use std::sync::Arc;
 
-use mail::Domain;
+use mail::{Address, Domain};
 use policy::ContentLimits;
-use store::{AccountId, Store, UnixMillis};
+use store::{Store, UnixMillis};
 
 use self::directory_cache::DirectoryCache;
 pub use self::door::{Accepted, AppendError, AppendOrder, Door, Origin, TlsNames};
@@ -32,8 +32,9 @@ pub struct Config {
     pub host: Domain,
     /// Octets of a message on the wire: what SIZE and APPENDLIMIT announce.
     pub octets_max: u64,
-    /// Who reads `<Postmaster>`, and `postmaster@` of every domain that names nobody (RFC 5321 §4.5.1).
-    pub postmaster: Option<AccountId>,
+    /// An address of who reads `<Postmaster>`, and `postmaster@` of every domain that names nobody (RFC 5321 §4.5.1).
+    /// Its account may come later.
+    pub postmaster: Option<Address>,
 }
 
 /// The clock and the randomness of the process.

@@ -95,8 +95,8 @@ impl Delivery {
             Known::Answer(found) => return Ok(found),
             Known::Ask { cleared } => cleared,
         };
-        let (asked, operator) = (key.clone(), self.shared.config.postmaster);
-        let found = self.shared.store.read(move |snapshot| find(snapshot, &asked, operator)).await;
+        let (asked, operator) = (key.clone(), self.shared.config.postmaster.clone());
+        let found = self.shared.store.read(move |snapshot| find(snapshot, &asked, operator.as_ref())).await;
         let found = found.map_err(|error| trouble(&error))?;
         if found.may_be_remembered() {
             self.shared.directory.recipients.insert(cleared, key, found, now);
@@ -122,22 +122,28 @@ impl Found {
 fn find(
     snapshot: &mut dyn Snapshot,
     forward_path: &ForwardPath,
-    operator: Option<AccountId>,
+    operator: Option<&Address>,
 ) -> Result<Found, StoreError> {
     let ForwardPath::Address(address) = forward_path else {
-        let postmaster = operator.map(|account| receiver(snapshot, account)).transpose()?.flatten();
+        let postmaster = operator.map(|operator| receiver_at(snapshot, operator)).transpose()?.flatten();
         return Ok(Found::Ours { holder: None, postmaster });
     };
     let Some(domain) = store::domain::find(snapshot, address.domain())? else { return Ok(Found::Elsewhere) };
-    let holder = match store::address::find(snapshot, address)? {
-        Some(holder) => receiver(snapshot, holder.account)?,
-        None => None,
-    };
-    let postmaster = match domain.postmaster.or(operator) {
-        Some(account) if holder.is_none() && policy::recipient::is_postmaster(address) => receiver(snapshot, account)?,
+    let holder = receiver_at(snapshot, address)?;
+    let is_postmaster = holder.is_none() && policy::recipient::is_postmaster(address);
+    let postmaster = match (domain.postmaster, operator) {
+        (Some(account), _) if is_postmaster => receiver(snapshot, account)?,
+        (None, Some(operator)) if is_postmaster => receiver_at(snapshot, operator)?,
         _ => None,
     };
     Ok(Found::Ours { holder, postmaster })
+}
+
+fn receiver_at(snapshot: &mut dyn Snapshot, address: &Address) -> Result<Option<Receiver>, StoreError> {
+    match store::address::find(snapshot, address)? {
+        Some(holder) => receiver(snapshot, holder.account),
+        None => Ok(None),
+    }
 }
 
 fn receiver(snapshot: &mut dyn Snapshot, account: AccountId) -> Result<Option<Receiver>, StoreError> {

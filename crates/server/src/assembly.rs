@@ -6,7 +6,7 @@ use anyhow::Context;
 use delivery::Delivery;
 use net::tls::TlsServer;
 use net::{Randomness, SystemRandomness};
-use store::{AccountId, Store, StoreError};
+use store::{Store, StoreError};
 
 use crate::access;
 use crate::authenticator::Authenticator;
@@ -57,8 +57,8 @@ impl Assembly {
     pub async fn open(config: Config) -> anyhow::Result<Arc<Assembly>> {
         let store = open_store(&config).await?;
         let metrics = Metrics::default();
-        let postmaster = postmaster(&config, &store).await?;
-        let delivery = delivery(&config, &store, postmaster);
+        look_for_postmaster(&config, &store).await?;
+        let delivery = delivery(&config, &store);
         let authenticator = Authenticator::open(store.clone(), &config.passwords, &config.data, metrics.clone())
             .with_context(|| format!("opening {}", config.data.display()))?;
         let sessions = Sessions::new(session_limits(&config));
@@ -168,8 +168,12 @@ pub fn store_settings(config: &Config) -> store::Config {
 }
 
 /// The way into a store.
-pub fn delivery(config: &Config, store: &Store, postmaster: Option<AccountId>) -> Delivery {
-    let settings = delivery::Config { host: config.name.clone(), octets_max: config.limits.wire_octets(), postmaster };
+pub fn delivery(config: &Config, store: &Store) -> Delivery {
+    let settings = delivery::Config {
+        host: config.name.clone(),
+        octets_max: config.limits.wire_octets(),
+        postmaster: config.postmaster.clone(),
+    };
     Delivery::new(store.clone(), settings, Machine)
 }
 
@@ -183,17 +187,20 @@ pub fn session_limits(config: &Config) -> SessionLimits {
     }
 }
 
-/// The account of the configured postmaster. A server without one still serves: domains may name their own.
-async fn postmaster(config: &Config, store: &Store) -> anyhow::Result<Option<AccountId>> {
+/// A server without a postmaster still serves: domains may name their own, and accounts may come later.
+async fn look_for_postmaster(config: &Config, store: &Store) -> anyhow::Result<()> {
     let Some(address) = config.postmaster.clone() else {
-        return Ok(None);
+        tracing::warn!("no postmaster is configured: mail to <Postmaster> is refused (RFC 5321 section 4.5.1)");
+        return Ok(());
     };
     let holder = store.read(move |snapshot| store::address::find(snapshot, &address)).await;
     let holder = holder.map_err(|error: StoreError| anyhow::anyhow!("looking up the postmaster: {error}"))?;
     if holder.is_none() {
-        tracing::warn!("the configured postmaster is nobody's address yet: mail to <Postmaster> is refused");
+        tracing::warn!(
+            "the configured postmaster is nobody's address yet: mail to <Postmaster> is refused until it is"
+        );
     }
-    Ok(holder.map(|holder| holder.account))
+    Ok(())
 }
 
 /// Strongest first: clients take the first they know.

@@ -38,7 +38,7 @@ impl World {
         let text = "[server]\nname = \"localhost\"\ndata = \".\"\n[passwords]\nnever_slowed = [\"192.0.2.0/24\"]\n";
         let config = Config::parse(&folder.path().join("sceau.toml"), text).unwrap();
         let store = assembly::open_store(&config).await.unwrap();
-        let delivery = assembly::delivery(&config, &store, None);
+        let delivery = assembly::delivery(&config, &store);
         let administration = Administration::on_store(&config, store, delivery);
         let ask = async |request| administration.execute(request).await.unwrap();
         ask(Request::StructureAdd { name: "A".into() }).await;

@@ -1,6 +1,6 @@
 //! Every verdict, one commit, octets identical.
 
-use delivery::{AppendError, AppendOrder, Door};
+use delivery::{AppendError, AppendOrder, Config, Delivery, Door};
 use mail::Refusal;
 use mail::envelope::{ForwardPath, OriginalRecipient};
 use store::{Flags, MailboxId, StoreError, SystemFlag, UnixMillis};
@@ -63,6 +63,19 @@ async fn recipients_are_judged_at_rcpt_and_again_at_the_end() {
         assert_eq!(answer, verdict, "{recipient}");
     }
     assert_eq!(world.texts(world.gone).await.len(), 0);
+}
+
+#[tokio::test]
+async fn a_postmaster_whose_account_comes_later_reads_from_then_on() {
+    let world = World::new().await;
+    let host = "mx.a.example".parse().unwrap();
+    let postmaster = Some("chief@a.example".parse().unwrap());
+    let delivery = Delivery::new(world.store.clone(), Config { host, octets_max: 1_000, postmaster }, Still::default());
+    assert_eq!(delivery.recipient(&ForwardPath::Postmaster, None).await, Err(Refusal::RecipientUnknown));
+    let (ann, address) = (world.ann, "chief@a.example".parse().unwrap());
+    world.store.transaction(move |tx| store::address::add(tx, ann, &address, NOW)).await.unwrap();
+    delivery.directory_changed();
+    assert_eq!(delivery.recipient(&ForwardPath::Postmaster, None).await, Ok(world.ann));
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ pub const OCTETS_MAX: u64 = 1_000_000;
 
 /// A clock that stands still and randomness that counts.
 #[derive(Default)]
-struct Still(AtomicU64);
+pub struct Still(AtomicU64);
 
 impl Surroundings for Still {
     fn now(&self) -> UnixMillis {
@@ -95,7 +95,7 @@ impl World {
         });
         disabled.await.unwrap();
         let host = "mx.a.example".parse().unwrap();
-        let config = Config { host, octets_max: OCTETS_MAX, postmaster: Some(admin) };
+        let config = Config { host, octets_max: OCTETS_MAX, postmaster: Some("admin@a.example".parse().unwrap()) };
         let delivery = Delivery::new(store.clone(), config, Still::default());
         World { folder, store, delivery, ann, bob, gone, admin }
     }

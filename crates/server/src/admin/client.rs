@@ -71,7 +71,7 @@ impl Client {
                 let failed = |reason: String| ClientError::Store { socket: path.clone(), reason };
                 let folder = DataFolder::take(&config.data).map_err(|error| failed(error.to_string()))?;
                 let store = crate::assembly::open_store(config).await.map_err(|error| failed(format!("{error:#}")))?;
-                let delivery = crate::assembly::delivery(config, &store, None);
+                let delivery = crate::assembly::delivery(config, &store);
                 let administration = Box::new(Administration::on_store(config, store, delivery));
                 Ok(Client::Store { administration, folder })
             }
