@@ -48,8 +48,10 @@ impl Figures {
     /// The Markdown table.
     #[must_use]
     pub fn table(&self) -> String {
-        let sides: Vec<&str> =
-            ["ours", "peer"].into_iter().filter(|side| self.samples.keys().any(|(_, known)| known == side)).collect();
+        let sides: Vec<&str> = ["ours", "peer", "disk"]
+            .into_iter()
+            .filter(|side| self.samples.keys().any(|(_, known)| known == side))
+            .collect();
         let mut table = format!(
             "{}\n\n| figure | {} |\n| --- |{}\n",
             self.machine,

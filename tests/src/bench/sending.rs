@@ -2,7 +2,7 @@
 
 use std::{
     fs::OpenOptions,
-    io::Write,
+    os::unix::fs::FileExt,
     path::Path,
     sync::{
         Barrier,
@@ -23,22 +23,30 @@ use crate::{
 
 const SENDER: &str = "bench@elsewhere.example";
 
-/// 4 KiB appended and synced, one after the other: what this disk gives to whoever keeps a promise.
+/// 4 KiB written and synced, one after the other: what this disk gives to whoever keeps a promise. Written over octets
+/// that are there, as a log that starts anew does, and at the end of a file that grows, as most queues do.
 pub fn raw_syncs(figures: &mut Figures, folder: &Path, plan: &Plan) -> Result<()> {
-    let mut file = OpenOptions::new().create(true).append(true).open(folder.join("syncs"))?;
-    let block = [0x5a; 4_096];
-    let mut milliseconds = Vec::new();
-    let begun = Instant::now();
-    while begun.elapsed().as_secs_f64() < plan.seconds() / 3.0 {
-        let one = Instant::now();
-        file.write_all(&block)?;
-        file.sync_data()?;
-        milliseconds.push(one.elapsed().as_secs_f64() * 1_000.0);
+    const BLOCK: [u8; 4_096] = [0x5a; 4_096];
+    const BLOCKS: u64 = 2_048;
+    let file = OpenOptions::new().create(true).truncate(true).write(true).open(folder.join("syncs"))?;
+    for (how, blocks_there) in [("appended", 0), ("overwritten", BLOCKS)] {
+        file.set_len(0)?;
+        file.write_all_at(&BLOCK.repeat(usize::try_from(blocks_there)?), 0)?;
+        file.sync_all()?;
+        let mut milliseconds = Vec::new();
+        let begun = Instant::now();
+        while begun.elapsed().as_secs_f64() < plan.seconds() / 4.0 {
+            let one = Instant::now();
+            let block = milliseconds.len() as u64;
+            file.write_all_at(&BLOCK, block.checked_rem(blocks_there).unwrap_or(block) * BLOCK.len() as u64)?;
+            file.sync_data()?;
+            milliseconds.push(one.elapsed().as_secs_f64() * 1_000.0);
+        }
+        let rate = milliseconds.len() as f64 / begun.elapsed().as_secs_f64();
+        milliseconds.sort_by(f64::total_cmp);
+        figures.all(&format!("4 KiB {how} + fdatasync, per second"), "disk", &[rate]);
+        figures.add(&format!("4 KiB {how} + fdatasync, median, ms"), "disk", quantile(&milliseconds, 0.5));
     }
-    let rate = milliseconds.len() as f64 / begun.elapsed().as_secs_f64();
-    milliseconds.sort_by(f64::total_cmp);
-    figures.all("raw write of 4 KiB + fdatasync, per second", "ours", &[rate]);
-    figures.add("raw write of 4 KiB + fdatasync, median, ms", "ours", quantile(&milliseconds, 0.5));
     Ok(())
 }
 
@@ -142,11 +150,15 @@ pub fn end_of_data(figures: &mut Figures, target: &mut Target, plan: &Plan) -> R
     Ok(())
 }
 
-/// APPEND of 10 kB under TLS, each client to a mailbox of its own.
+/// APPEND of 10 kB under TLS, each client to a new mailbox of its own.
 pub fn append_rates(figures: &mut Figures, target: &mut Target, plan: &Plan) -> Result<()> {
     for clients in [1, 10] {
         let mut rates = Vec::new();
-        for _ in 0..plan.runs() {
+        for run in 0..plan.runs() {
+            let mailbox = format!("Append{clients}-{run}");
+            for client in 0..clients {
+                target.imap(client)?.ok(&format!("CREATE {mailbox}"))?;
+            }
             let appended = AtomicU64::new(0);
             let stop = AtomicBool::new(false);
             let ready = Barrier::new(clients + 1);
@@ -154,7 +166,7 @@ pub fn append_rates(figures: &mut Figures, target: &mut Target, plan: &Plan) -> 
             let elapsed = std::thread::scope(|scope| -> Result<Duration> {
                 let working: Vec<_> = (0..clients)
                     .map(|client| {
-                        let (appended, stop, ready) = (&appended, &stop, &ready);
+                        let (appended, stop, ready, mailbox) = (&appended, &stop, &ready, &mailbox);
                         scope.spawn(move || -> Result<()> {
                             let imap = target.imap(client);
                             ready.wait();
@@ -164,7 +176,7 @@ pub fn append_rates(figures: &mut Figures, target: &mut Target, plan: &Plan) -> 
                                 let field = format!("X-Bench: {}\r\n", letter::unique_name());
                                 let tag = imap.tag();
                                 let octets = field.len() + message.len();
-                                let mut wire = format!("{tag} APPEND INBOX {{{octets}+}}\r\n{field}").into_bytes();
+                                let mut wire = format!("{tag} APPEND {mailbox} {{{octets}+}}\r\n{field}").into_bytes();
                                 wire.extend_from_slice(&message);
                                 wire.extend_from_slice(b"\r\n");
                                 imap.wire.send(wire)?;
