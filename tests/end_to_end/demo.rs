@@ -10,7 +10,7 @@ use anyhow::{Result, ensure};
 use tempfile::TempDir;
 use tests::{
     letter,
-    server::{Options, Server, binary},
+    server::{Options, PortRange, Server, binary},
 };
 
 const KEYS: &[&str] = &[
@@ -69,6 +69,7 @@ fn demo_env_has_every_key_and_its_accounts_work() -> Result<()> {
 fn demo_proves_itself_and_exits_with_0() -> Result<()> {
     let folder = TempDir::new()?;
     let data = folder.path().join("data");
+    let ports = PortRange::take()?;
     let exit = |expected: &str| -> Result<()> {
         let output = Command::new("timeout")
             .arg("120")
@@ -76,7 +77,7 @@ fn demo_proves_itself_and_exits_with_0() -> Result<()> {
             .arg("demo")
             .arg("--dir")
             .arg(&data)
-            .args(["--port-base", "19900", "--exit"])
+            .args(["--port-base", &ports.base.to_string(), "--exit"])
             .stdin(Stdio::null())
             .output()?;
         let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

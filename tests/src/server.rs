@@ -284,13 +284,15 @@ pub fn root() -> &'static Path {
 
 /// A hundred ports that no other test has, as long as the lock on its file is held.
 #[derive(Debug)]
-struct PortRange {
-    base: u16,
+pub struct PortRange {
+    /// The first of them.
+    pub base: u16,
     _lock: File,
 }
 
 impl PortRange {
-    fn take() -> Result<PortRange> {
+    /// Takes the next one that is free.
+    pub fn take() -> Result<PortRange> {
         let locks = std::env::temp_dir().join("sceau-test-ports");
         fs::create_dir_all(&locks)?;
         // Begin somewhere else each time: ports of a server just killed may still be in use.
