@@ -4,8 +4,7 @@ use std::time::Instant;
 
 use anyhow::{Context, bail, ensure};
 use aws_lc_rs::digest::{SHA256, digest};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
+use mail_parser::MimeHeaders;
 use net::{Clock, Randomness, SystemClock, SystemRandomness};
 
 use super::Place;
@@ -14,6 +13,9 @@ use super::people::{People, Person};
 
 /// Octets of the attachment before base64.
 const ATTACHMENT_OCTETS: usize = 100_000;
+
+/// Its file name.
+const ATTACHMENT_NAME: &str = "piece-jointe.bin";
 
 /// Runs the proof and tells on the terminal.
 pub(super) async fn run(place: &Place, people: &People) -> anyhow::Result<()> {
@@ -28,7 +30,7 @@ pub(super) async fn run(place: &Place, people: &People) -> anyhow::Result<()> {
     ensure!(mailbox.line().await?.starts_with('+'), "IDLE was not taken");
     say!("  {} signed in to IMAP ({}) and waits by IDLE", reader.address, mailbox.protection());
 
-    let message = message(sender, reader);
+    let message = message(sender, reader)?;
     let mut submission = Wire::connect(place.ports.submissions, authority).await.context("connecting to submission")?;
     submission.reply("220").await?;
     submission.command("EHLO localhost", "250").await?;
@@ -55,6 +57,9 @@ pub(super) async fn run(place: &Place, people: &People) -> anyhow::Result<()> {
     compare(&message, &fetched)?;
     let hash: String = digest(&SHA256, &message).as_ref().iter().take(8).map(|octet| format!("{octet:02x}")).collect();
     say!("  read back: {} octets, identical octet for octet (SHA-256 {hash}…)", message.len());
+    let attached = attachment_octets(&fetched)?;
+    ensure!(attached == ATTACHMENT_OCTETS, "the attachment holds {attached} octets");
+    say!("  its attachment, {ATTACHMENT_NAME}, holds the {attached} octets that were attached");
     mailbox.imap("LOGOUT").await?;
     say!("  THE PROOF HOLDS");
     Ok(())
@@ -73,46 +78,25 @@ fn compare(sent: &[u8], fetched: &[u8]) -> anyhow::Result<()> {
 }
 
 /// A message with all fields that submission would add, so that nothing has to be.
-fn message(sender: &Person, reader: &Person) -> Vec<u8> {
+fn message(sender: &Person, reader: &Person) -> anyhow::Result<Vec<u8>> {
     let mut random = vec![0; ATTACHMENT_OCTETS];
     SystemRandomness.fill(&mut random);
-    let attachment: String = BASE64
-        .encode(&random)
-        .as_bytes()
-        .chunks(76)
-        .map(|line| format!("{}\r\n", String::from_utf8_lossy(line)))
-        .collect();
-    let name: String = random.iter().take(12).map(|octet| format!("{octet:02x}")).collect();
-    let now = jiff::Timestamp::from_second(i64::try_from(SystemClock.since_epoch().as_secs()).unwrap_or(0));
-    let date = now.unwrap_or_default().strftime("%a, %d %b %Y %H:%M:%S +0000").to_string();
-    format!(
-        "Date: {date}\r\n\
-         From: {sender_name} <{sender}>\r\n\
-         To: {reader_name} <{reader}>\r\n\
-         Subject: =?utf-8?Q?D=C3=A9monstration_de_Sceau?=\r\n\
-         Message-ID: <{name}@localhost>\r\n\
-         MIME-Version: 1.0\r\n\
-         Content-Type: multipart/mixed; boundary=\"{name}\"\r\n\
-         \r\n\
-         --{name}\r\n\
-         Content-Type: text/plain; charset=utf-8\r\n\
-         Content-Transfer-Encoding: 8bit\r\n\
-         \r\n\
-         Bonjour, ceci est un message de démonstration.\r\n\
-         .\r\n\
-         La ligne d'avant ne contient qu'un point.\r\n\
-         \r\n\
-         --{name}\r\n\
-         Content-Type: application/octet-stream; name=\"piece-jointe.bin\"\r\n\
-         Content-Disposition: attachment; filename=\"piece-jointe.bin\"\r\n\
-         Content-Transfer-Encoding: base64\r\n\
-         \r\n\
-         {attachment}\
-         --{name}--\r\n",
-        sender_name = sender.name,
-        sender = sender.address,
-        reader_name = reader.name,
-        reader = reader.address,
-    )
-    .into_bytes()
+    let id: String = random.iter().take(12).map(|octet| format!("{octet:02x}")).collect();
+    let builder = mail_builder::MessageBuilder::new()
+        .date(i64::try_from(SystemClock.since_epoch().as_secs())?)
+        .from((sender.name.as_str(), sender.address.as_str()))
+        .to((reader.name.as_str(), reader.address.as_str()))
+        .subject("Démonstration de Sceau")
+        .message_id(format!("{id}@localhost"))
+        .text_body("Bonjour, ceci est un message de démonstration.\r\n.\r\nLa ligne d'avant ne contient qu'un point.\r\n")
+        .attachment("application/octet-stream", ATTACHMENT_NAME, random);
+    Ok(builder.write_to_vec()?)
+}
+
+/// The attachment's octets as mail-parser, which is no part of the server, reads them.
+fn attachment_octets(message: &[u8]) -> anyhow::Result<usize> {
+    let message = mail_parser::MessageParser::default().parse(message).context("mail-parser finds no message")?;
+    let mut attachments = message.attachments();
+    let attachment = attachments.find(|part| part.attachment_name() == Some(ATTACHMENT_NAME));
+    Ok(attachment.context("mail-parser finds no attachment")?.contents().len())
 }
