@@ -88,7 +88,9 @@ fn message(sender: &Person, reader: &Person) -> anyhow::Result<Vec<u8>> {
         .to((reader.name.as_str(), reader.address.as_str()))
         .subject("Démonstration de Sceau")
         .message_id(format!("{id}@localhost"))
-        .text_body("Bonjour, ceci est un message de démonstration.\r\n.\r\nLa ligne d'avant ne contient qu'un point.\r\n")
+        .text_body(
+            "Bonjour, ceci est un message de démonstration.\r\n.\r\nLa ligne d'avant ne contient qu'un point.\r\n",
+        )
         .attachment("application/octet-stream", ATTACHMENT_NAME, random);
     Ok(builder.write_to_vec()?)
 }

@@ -65,10 +65,6 @@ fn sections(
             let root = &inner.parts[0];
             found.push((format!("{name}.HEADER"), octets(root.offset_header, root.offset_body)));
             found.push((format!("{name}.TEXT"), octets(root.offset_body, root.offset_end)));
-            match &root.body {
-                PartType::Multipart(_) => sections(inner, raw, 0, &path, &mut Vec::new()),
-                _ => {}
-            }
             inside(inner, raw, &path, found);
         }
         _ if path.is_empty() => found.push(("1".into(), octets(here.offset_body, here.offset_end))),

@@ -251,7 +251,7 @@ impl Search {
         &self,
         snapshot: &mut dyn Snapshot,
         run: &[(u32, Entry)],
-        on_message: &mut dyn FnMut(u32, &Entry, Result<Headers, StoreError>),
+        on_message: OnHeaders<'_>,
     ) -> Result<(), StoreError> {
         let (Some((_, first)), Some((_, last))) = (run.first(), run.last()) else { return Ok(()) };
         let wanted = Wanted {
@@ -305,6 +305,9 @@ impl Search {
         Ok(self.criteria.matches(&facts).unwrap_or_default())
     }
 }
+
+/// Takes what the header of a message told: its sequence number, its entry, the outcome.
+type OnHeaders<'o> = &'o mut dyn FnMut(u32, &Entry, Result<Headers, StoreError>);
 
 /// What the header told.
 enum Headers {
