@@ -8,6 +8,7 @@
     reason = "a test fails by panicking, and owns its files"
 )]
 
+mod batches;
 mod damage;
 mod ending;
 mod large;
