@@ -136,6 +136,11 @@ impl View {
         self.told.uid_next
     }
 
+    /// From this UID on messages are new to the view: those below were told, or are [applied](View::apply) and wait.
+    pub fn applied_uid_next(&self) -> u32 {
+        self.appended.last().map_or(self.told.uid_next, |last| last.saturating_add(1))
+    }
+
     /// Messages from this UID on are `\Recent` to this session.
     pub fn first_recent_uid(&self) -> u32 {
         self.told.first_recent_uid

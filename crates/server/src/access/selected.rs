@@ -36,7 +36,13 @@ pub enum Access {
 }
 
 impl Selected {
-    /// The moment up to which the view is true.
+    /// The moment up to which changes were applied. Other than at [`Selected::view_point`], messages that wait to be told
+    /// belong to it: one of them may be gone again.
+    pub fn applied_point(&self) -> ViewPoint {
+        ViewPoint { uidnext: self.view.applied_uid_next(), ..self.view_point() }
+    }
+
+    /// The moment up to which the view is true, with the messages the client was told of.
     pub fn view_point(&self) -> ViewPoint {
         ViewPoint {
             uidnext: self.view.uid_next(),
@@ -47,8 +53,8 @@ impl Selected {
 
     /// Takes what a read found; nothing is told yet.
     pub fn apply(&mut self, changed: &Changed) {
-        let told = self.view.uid_next();
-        let (old, new): (Vec<_>, Vec<_>) = changed.entries.iter().partition(|entry| entry.uid.get() < told);
+        let known = self.view.applied_uid_next();
+        let (old, new): (Vec<_>, Vec<_>) = changed.entries.iter().partition(|entry| entry.uid.get() < known);
         let flag_change = |entry: &&store::entry::Entry| FlagChange {
             uid: entry.uid.get(),
             system: system(entry.flags),
@@ -137,7 +143,7 @@ impl Executor<'_, '_> {
     /// Reads what changed since the view's moment, when the feed says that something did.
     pub(super) async fn catch_up(&mut self) -> Result<(), Stop> {
         let Some(selected) = self.mailbox.as_deref() else { return Ok(()) };
-        let (id, point) = (selected.id, selected.view_point());
+        let (id, point) = (selected.id, selected.applied_point());
         if self.changes.latest().mailbox(id) <= point.modseq {
             return Ok(());
         }

@@ -2,6 +2,7 @@
 //! EXISTS, EXPUNGE and FETCH alone, is the mailbox.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use store::Flags;
 
@@ -79,9 +80,8 @@ impl Dice {
     }
 }
 
-async fn one_step(world: &World, clients: &mut [Client], dice: &mut Dice) {
-    let who = dice.roll(clients.len());
-    let client = &mut clients[who];
+/// What one client does next.
+async fn step(world: &World, client: &mut Client, dice: &mut Dice) {
     let count = client.messages.len();
     let number = if count == 0 { 1 } else { dice.roll(count) + 1 };
     match dice.roll(11) {
@@ -133,24 +133,53 @@ async fn every_client_has_the_same_true_picture() {
             clients.push(Client::open(&world).await);
         }
         for _ in 0..120 {
-            one_step(&world, &mut clients, &mut dice).await;
+            let who = dice.roll(clients.len());
+            step(&world, &mut clients[who], &mut dice).await;
         }
-        let mut pictures = BTreeSet::new();
-        for client in &mut clients {
-            client.command("NOOP", Expunges::Allowed).await;
-            // Flags heard so far must be true already; the FETCH below only fills the gaps.
-            let heard = client.messages.clone();
-            client.command("UID FETCH 1:* (FLAGS)", Expunges::Allowed).await;
-            for (before, after) in heard.iter().zip(&client.messages) {
-                assert!(before.0.is_none() || before.0 == after.0, "seed {seed}");
-                assert!(before.1.is_none() || before.1 == after.1, "seed {seed}: {before:?} {after:?}");
-            }
-            pictures.insert(client.messages.clone());
-            let lines = client.command("UID SEARCH ALL", Expunges::Allowed).await;
-            let uids: Vec<u32> = lines[0].split(' ').skip(2).map(|uid| uid.parse().unwrap()).collect();
-            let known: Vec<u32> = client.messages.iter().map(|(uid, _)| uid.unwrap()).collect();
-            assert_eq!(uids, known, "seed {seed}");
-        }
-        assert_eq!(pictures.len(), 1, "seed {seed}: the clients disagree");
+        agree(&mut clients, seed).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_at_the_same_time_end_with_the_same_true_picture() {
+    for seed in 1..=3 {
+        let world = Arc::new(World::new().await);
+        let mut running = Vec::new();
+        for number in 0..5 {
+            let world = world.clone();
+            running.push(tokio::spawn(async move {
+                let (mut client, mut dice) = (Client::open(&world).await, Dice(seed * 100 + number));
+                for _ in 0..60 {
+                    step(&world, &mut client, &mut dice).await;
+                }
+                client
+            }));
+        }
+        let mut clients = Vec::new();
+        for client in running {
+            clients.push(client.await.unwrap());
+        }
+        agree(&mut clients, seed).await;
+    }
+}
+
+/// After one NOOP each, all know the same, and it is what the mailbox holds.
+async fn agree(clients: &mut [Client], seed: u64) {
+    let mut pictures = BTreeSet::new();
+    for client in clients {
+        client.command("NOOP", Expunges::Allowed).await;
+        // Flags heard so far must be true already; the FETCH below only fills the gaps.
+        let heard = client.messages.clone();
+        client.command("UID FETCH 1:* (FLAGS)", Expunges::Allowed).await;
+        for (before, after) in heard.iter().zip(&client.messages) {
+            assert!(before.0.is_none() || before.0 == after.0, "seed {seed}");
+            assert!(before.1.is_none() || before.1 == after.1, "seed {seed}: {before:?} {after:?}");
+        }
+        pictures.insert(client.messages.clone());
+        let lines = client.command("UID SEARCH ALL", Expunges::Allowed).await;
+        let uids: Vec<u32> = lines[0].split(' ').skip(2).map(|uid| uid.parse().unwrap()).collect();
+        let known: Vec<u32> = client.messages.iter().map(|(uid, _)| uid.unwrap_or_default()).collect();
+        assert_eq!(uids, known, "seed {seed}");
+    }
+    assert_eq!(pictures.len(), 1, "seed {seed}: the clients disagree");
 }

@@ -26,6 +26,8 @@ use criteria::{Criteria, Depth, Facts, Surroundings};
 const BATCH_ENTRIES: usize = 8_192;
 const BATCH_HEADERS: usize = 512;
 const BATCH_BODIES: usize = 32;
+/// Octets of messages whose bodies are looked at in one read, unless one message has more.
+const BATCH_BODY_OCTETS: u64 = 4 * 1024 * 1024;
 /// Texts to be found in one SEARCH: each is compared with every octet looked at.
 const TEXTS_MAX: usize = 100;
 /// Octets of a body read at once.
@@ -76,7 +78,10 @@ impl Executor<'_, '_> {
         let uids = selected.view.uids();
         let candidates: Vec<(u32, u32)> =
             (1..).zip(uids.iter().copied()).filter(|(sequence, uid)| criteria.may_match(*sequence, *uid)).collect();
-        let dear = if criteria.depth() == Depth::Body { BATCH_BODIES } else { BATCH_HEADERS };
+        let dear = match criteria.depth() {
+            Depth::Body => Portion { messages: BATCH_BODIES, octets: BATCH_BODY_OCTETS },
+            Depth::Headers | Depth::Entry => Portion { messages: BATCH_HEADERS, octets: u64::MAX },
+        };
         let mut found = Found::default();
         for messages in candidates.chunks(BATCH_ENTRIES) {
             let search = Arc::new(Search { mailbox, criteria: criteria.clone(), first_recent_uid });
@@ -84,7 +89,7 @@ impl Executor<'_, '_> {
             let (matches, open) = self.read(move |snapshot| entries.by_entries(snapshot, &messages)).await?;
             found.matches.extend(matches);
             self.go_on()?;
-            for open in open.chunks(dear) {
+            for open in portions(&open, dear) {
                 self.go_on()?;
                 let (inside, open) = (search.clone(), open.to_vec());
                 let (matches, damaged) = self.read(move |snapshot| inside.inside(snapshot, &open)).await?;
@@ -148,6 +153,30 @@ impl Executor<'_, '_> {
         self.responses.esearch(tag.as_str(), command.numbering, &response);
         Ok(())
     }
+}
+
+/// How much is read at once.
+#[derive(Clone, Copy)]
+struct Portion {
+    messages: usize,
+    octets: u64,
+}
+
+/// Cuts messages into portions; each has at least one.
+fn portions(mut messages: &[(u32, Entry)], most: Portion) -> Vec<&[(u32, Entry)]> {
+    let mut portions = Vec::new();
+    while !messages.is_empty() {
+        let mut octets = 0;
+        let fits = |(_, entry): &&(u32, Entry)| {
+            octets += entry.octets;
+            octets <= most.octets
+        };
+        let count = messages.iter().take(most.messages).take_while(fits).count().max(1);
+        let (portion, rest) = messages.split_at(count);
+        portions.push(portion);
+        messages = rest;
+    }
+    portions
 }
 
 /// What a search found, ascending.
