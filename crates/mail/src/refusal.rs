@@ -22,7 +22,7 @@ pub enum Refusal {
         /// The address found, ASCII form, `?` for what is not ASCII.
         address: String,
     },
-    /// `sender.missing`: the message names no author, or the header cannot be read.
+    /// `sender.missing`: the message does not name exactly one author, or the header cannot be read.
     SenderMissing,
     /// `limit.size`: more octets than the listener takes.
     MessageTooLarge {
@@ -43,7 +43,7 @@ pub enum Refusal {
     },
     /// `content.bare_line_end`: a CR or LF alone, the raw material of SMTP smuggling (CVE-2023-51764).
     BareLineEnd,
-    /// `content.malformed`: the message breaks a bound of ours on MIME depth, parts or header size.
+    /// `content.malformed`: a NUL octet, or a bound of ours on MIME depth, parts or header size that the message breaks.
     ContentMalformed,
     /// `store.full`: free space is under the reserve.
     StoreFull,
@@ -110,7 +110,7 @@ impl Refusal {
                 shown(domain)
             ),
             Refusal::SenderNotYours { address } => format!("{} n'est pas une adresse de votre boite.", shown(address)),
-            Refusal::SenderMissing => "Le message ne nomme pas son auteur (champ From).".into(),
+            Refusal::SenderMissing => "Le message ne nomme pas un auteur et un seul (champ From).".into(),
             Refusal::MessageTooLarge { octets_max } => {
                 format!("Message trop volumineux : maximum {octets_max} octets. Non envoye.")
             }
@@ -120,7 +120,9 @@ impl Refusal {
                 format!("Le message tourne en rond : plus de {received_max} champs Received.")
             }
             Refusal::BareLineEnd => "Le message contient un CR ou un LF isole : non accepte.".into(),
-            Refusal::ContentMalformed => "La structure MIME du message depasse nos limites : non accepte.".into(),
+            Refusal::ContentMalformed => {
+                "Le message contient un octet nul, ou sa structure MIME depasse nos limites : non accepte.".into()
+            }
             Refusal::StoreFull => "Place insuffisante sur le serveur, reessayez plus tard.".into(),
             Refusal::StoreTrouble => "Incident de stockage, reessayez plus tard.".into(),
             Refusal::AccountSuspended => "Ce compte est suspendu.".into(),
@@ -137,7 +139,7 @@ impl Refusal {
                 shown(domain)
             ),
             Refusal::SenderNotYours { address } => format!("{} is not an address of your box.", shown(address)),
-            Refusal::SenderMissing => "The message names no author (From field).".into(),
+            Refusal::SenderMissing => "The message does not name exactly one author (From field).".into(),
             Refusal::MessageTooLarge { octets_max } => {
                 format!("Message too large: at most {octets_max} octets. Not sent.")
             }
@@ -145,7 +147,9 @@ impl Refusal {
             Refusal::QuotaExceeded => "The recipient's mailbox is full.".into(),
             Refusal::Loop { received_max } => format!("The message loops: more than {received_max} Received fields."),
             Refusal::BareLineEnd => "The message holds a CR or LF on its own: not accepted.".into(),
-            Refusal::ContentMalformed => "The MIME structure of the message exceeds our bounds: not accepted.".into(),
+            Refusal::ContentMalformed => {
+                "The message holds a NUL octet, or its MIME structure exceeds our bounds: not accepted.".into()
+            }
             Refusal::StoreFull => "Not enough space on the server, try again later.".into(),
             Refusal::StoreTrouble => "Storage trouble, try again later.".into(),
             Refusal::AccountSuspended => "This account is suspended.".into(),
@@ -221,8 +225,8 @@ mod tests {
                   elsewhere.example is not in the MSSante trust space and this is no account here: not sent. Search annuaire.sante.fr. [recipient.unlisted]
             5.7.1 bob@b.example n'est pas une adresse de votre boite. [sender.not_yours]
                   bob@b.example is not an address of your box. [sender.not_yours]
-            5.6.0 Le message ne nomme pas son auteur (champ From). [sender.missing]
-                  The message names no author (From field). [sender.missing]
+            5.6.0 Le message ne nomme pas un auteur et un seul (champ From). [sender.missing]
+                  The message does not name exactly one author (From field). [sender.missing]
             5.3.4 Message trop volumineux : maximum 73400320 octets. Non envoye. [limit.size]
                   Message too large: at most 73400320 octets. Not sent. [limit.size]
             4.5.3 Maximum 1000 destinataires par message. [limit.recipients]
@@ -233,8 +237,8 @@ mod tests {
                   The message loops: more than 50 Received fields. [loop]
             5.6.0 Le message contient un CR ou un LF isole : non accepte. [content.bare_line_end]
                   The message holds a CR or LF on its own: not accepted. [content.bare_line_end]
-            5.6.0 La structure MIME du message depasse nos limites : non accepte. [content.malformed]
-                  The MIME structure of the message exceeds our bounds: not accepted. [content.malformed]
+            5.6.0 Le message contient un octet nul, ou sa structure MIME depasse nos limites : non accepte. [content.malformed]
+                  The message holds a NUL octet, or its MIME structure exceeds our bounds: not accepted. [content.malformed]
             4.3.1 Place insuffisante sur le serveur, reessayez plus tard. [store.full]
                   Not enough space on the server, try again later. [store.full]
             4.3.0 Incident de stockage, reessayez plus tard. [store.trouble]

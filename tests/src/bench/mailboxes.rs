@@ -2,7 +2,7 @@
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, ensure};
@@ -13,6 +13,9 @@ use crate::{
     figures::Figures,
     target::{RECIPIENTS, Target},
 };
+
+/// Time both servers get after the filling, whose checkpoints and writes would otherwise be measured.
+const SETTLING: Duration = Duration::from_secs(5);
 
 /// Clients that fill a mailbox together.
 const FILLING: usize = 24;
@@ -25,6 +28,7 @@ pub fn large(figures: &mut Figures, target: &mut Target, plan: &Plan) -> Result<
         let account = RECIPIENTS + 1 + number;
         let mailbox = "Large";
         fill(target, account, mailbox, *messages)?;
+        std::thread::sleep(SETTLING);
         let side = target.side;
         let runs = plan.runs().max(5);
 
