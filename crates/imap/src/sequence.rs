@@ -171,16 +171,21 @@ impl fmt::Display for Bound {
     }
 }
 
+/// `1,4:7,9:*` (RFC 9051 §9 `sequence-set`).
+fn print<N: fmt::Display + PartialEq>(f: &mut fmt::Formatter<'_>, ranges: &[(N, N)]) -> fmt::Result {
+    for (index, (first, last)) in ranges.iter().enumerate() {
+        f.write_str(if index == 0 { "" } else { "," })?;
+        match first == last {
+            true => write!(f, "{first}")?,
+            false => write!(f, "{first}:{last}")?,
+        }
+    }
+    Ok(())
+}
+
 impl fmt::Display for SequenceSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, (first, last)) in self.ranges.iter().enumerate() {
-            f.write_str(if index == 0 { "" } else { "," })?;
-            match first == last {
-                true => write!(f, "{first}")?,
-                false => write!(f, "{first}:{last}")?,
-            }
-        }
-        Ok(())
+        print(f, &self.ranges)
     }
 }
 
@@ -195,14 +200,7 @@ impl fmt::Display for Numbers {
 
 impl fmt::Display for Ranges {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, (first, last)) in self.ranges.iter().enumerate() {
-            f.write_str(if index == 0 { "" } else { "," })?;
-            match first == last {
-                true => write!(f, "{first}")?,
-                false => write!(f, "{first}:{last}")?,
-            }
-        }
-        Ok(())
+        print(f, &self.ranges)
     }
 }
 
