@@ -14,6 +14,11 @@ pub use session::{Config, Random, Session, Transport};
 pub const COMMAND_OCTETS_MAX_BEFORE_SIGN_IN: usize = 8 * 1024;
 /// The same afterwards: RFC 7162 §4 asks for 8,192 at least; long UID sets need more.
 pub const COMMAND_OCTETS_MAX: usize = 64 * 1024;
+/// Octets of a line over [`COMMAND_OCTETS_MAX`], beyond that, which are dropped unkept until the line ends and is answered BAD
+/// (RFC 7162 §4); a client that still goes on is no client.
+pub const DROPPED_OCTETS_MAX: usize = 1024 * 1024;
+/// Octets of a literal sent without waiting while LITERAL- is what we announce, before sign-in (RFC 7888 §5).
+pub const LITERAL_MINUS_OCTETS_MAX: u64 = 4_096;
 /// Octets of one [`Action::Spool`].
 pub const SPOOL_OCTETS_MAX: usize = 64 * 1024;
 /// A refused literal that the client sends anyhow is read and dropped up to so many times APPENDLIMIT; beyond, the

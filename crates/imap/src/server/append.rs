@@ -143,7 +143,7 @@ impl Session {
                     Step::Message { remaining } => remaining,
                     _ => 0,
                 };
-                let reply = Reply { tag: Some(appending.tag), completed };
+                let reply = Reply::new(Some(appending.tag), completed);
                 self.phase = Phase::Refused { swallow, reply: Box::new(reply) };
             }
             // The last chunk failed, and all of the command is here.

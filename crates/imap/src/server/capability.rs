@@ -2,7 +2,8 @@
 
 use auth::sasl::{Channel, ChannelBindings, Mechanism};
 
-/// Known before sign-in. LITERAL- (RFC 7888 §5): small literals only, until we know who sends them.
+/// Known before sign-in. LITERAL- (RFC 7888 §5): small literals only, until we know who sends them; `Session::literal` holds
+/// clients to it.
 const BEFORE_SIGN_IN: &str = "IMAP4rev1 IMAP4rev2 SASL-IR LITERAL- ID ENABLE";
 
 /// After sign-in.

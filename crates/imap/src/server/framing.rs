@@ -80,6 +80,19 @@ impl Framing {
         }
     }
 
+    /// Leaves behind a command that is [`Step::TooLong`]: of its line only so much is kept as tells whether it ends with a
+    /// literal. The next step goes on with the same line. Answers how many octets were left behind.
+    pub(super) fn forget_line(&mut self) -> usize {
+        let searched = self.searched.min(self.octets.len());
+        // Its end, where it was found already, is to be found again.
+        let ended = searched > self.line && self.octets.get(searched - 1) == Some(&b'\n');
+        self.searched = searched - usize::from(ended);
+        let kept = self.line.max(self.searched.saturating_sub(LINE_TAIL_OCTETS));
+        let forgotten = kept - self.start;
+        (self.start, self.line) = (kept, kept);
+        forgotten
+    }
+
     /// Octets of memory.
     pub(super) fn held_octets(&self) -> usize {
         self.octets.capacity()
@@ -136,6 +149,9 @@ impl Framing {
         }
     }
 }
+
+/// Enough for any announcement of a literal: longer than the largest number written out.
+const LINE_TAIL_OCTETS: usize = 64;
 
 /// Finds `{n}` or `{n+}` before the CRLF. A line that ends so is nothing else: `{` is in no atom, and a quoted string ends
 /// with a quote.

@@ -12,7 +12,8 @@ use super::framing::{Announcement, Framing, Step};
 use super::question::{Action, Answer, Completed, Enabled, Farewell, Input, Question, Then};
 use super::sign_in::SignIn;
 use super::{
-    BAD_COMMANDS_MAX, COMMAND_OCTETS_MAX, COMMAND_OCTETS_MAX_BEFORE_SIGN_IN, SWALLOWED_LITERALS_MAX, capability,
+    BAD_COMMANDS_MAX, COMMAND_OCTETS_MAX, COMMAND_OCTETS_MAX_BEFORE_SIGN_IN, DROPPED_OCTETS_MAX,
+    LITERAL_MINUS_OCTETS_MAX, SWALLOWED_LITERALS_MAX, capability,
 };
 use crate::command::{Command, Operation, Tag};
 use crate::parse::{self, LiteralMode, ParseError, Problem, Spelling};
@@ -96,6 +97,14 @@ pub(super) enum Phase {
 pub(super) struct Reply {
     pub(super) tag: Option<Tag>,
     pub(super) completed: Completed,
+    /// Octets of lines over the limit that were dropped.
+    dropped: usize,
+}
+
+impl Reply {
+    pub(super) fn new(tag: Option<Tag>, completed: Completed) -> Reply {
+        Reply { tag, completed, dropped: 0 }
+    }
 }
 
 impl Session {
@@ -229,7 +238,7 @@ impl Session {
     fn command_step(&mut self) -> bool {
         match self.framing.step(self.octets_max()) {
             Step::Pending => return false,
-            Step::TooLong => self.bye(Some(Code::TooBig), "command too long"),
+            Step::TooLong => self.line_too_long(),
             Step::BareLineFeed => {
                 let tag = parse::tag(self.framing.command());
                 self.framing.next_command();
@@ -259,9 +268,35 @@ impl Session {
         }
     }
 
+    /// A command over the limit: whoever signed in is told BAD at its end, under the command's tag (RFC 7162 §4).
+    fn line_too_long(&mut self) {
+        match (parse::tag(self.framing.command()), &self.state) {
+            (Some(tag), State::Authenticated(_) | State::Selected(_)) => {
+                let completed = Completed { code: Some(Code::TooBig), ..Completed::bad("command too long") };
+                self.drop_line(Box::new(Reply::new(Some(tag), completed)));
+            }
+            _ => self.bye(Some(Code::TooBig), "command too long"),
+        }
+    }
+
+    /// Drops what came of a line that is too long, and waits for its end within [`DROPPED_OCTETS_MAX`].
+    fn drop_line(&mut self, mut reply: Box<Reply>) {
+        reply.dropped = reply.dropped.saturating_add(self.framing.forget_line());
+        match reply.dropped <= DROPPED_OCTETS_MAX.saturating_add(self.octets_max()) {
+            true => self.phase = Phase::Refused { swallow: 0, reply },
+            false => self.bye(Some(Code::TooBig), "command too long"),
+        }
+    }
+
     /// A line announced a literal: of APPEND's message it is spooled, any other is kept in the command (bar S8).
     fn literal(&mut self, announcement: Announcement) {
         let command = self.framing.command();
+        let unasked = announcement.mode == LiteralMode::NonSynchronizing;
+        if unasked && self.identity().is_none() && announcement.octets > LITERAL_MINUS_OCTETS_MAX {
+            let tag = parse::tag(command);
+            self.framing.next_command();
+            return self.refuse_literal(tag, announcement, literal_too_large());
+        }
         if super::append::announces_message(command, announcement.at) {
             let parsed = parse::command(command, self.spelling());
             self.framing.next_command();
@@ -290,22 +325,25 @@ impl Session {
             _ => {
                 let tag = parse::tag(command);
                 self.framing.next_command();
-                let completed = Completed { code: Some(Code::TooBig), ..Completed::bad("literal too large") };
-                self.refuse_literal(tag, announcement, completed);
+                self.refuse_literal(tag, announcement, literal_too_large());
             }
         }
     }
 
     /// Refuses a command at its literal. One that waits for our leave is over; the other sends its octets all the same.
     pub(super) fn refuse_literal(&mut self, tag: Option<Tag>, announcement: Announcement, completed: Completed) {
+        self.refuse_at_literal(announcement, Box::new(Reply::new(tag, completed)));
+    }
+
+    fn refuse_at_literal(&mut self, announcement: Announcement, reply: Box<Reply>) {
         let tolerated = match self.state {
             State::NotAuthenticated(_) => COMMAND_OCTETS_MAX_BEFORE_SIGN_IN as u64,
             _ => self.config.append_octets_max.saturating_mul(SWALLOWED_LITERALS_MAX),
         };
         match announcement.mode {
-            LiteralMode::Synchronizing => self.complete_any(tag.as_ref(), completed),
+            LiteralMode::Synchronizing => self.complete_any(reply.tag.as_ref(), reply.completed),
             LiteralMode::NonSynchronizing if announcement.octets <= tolerated => {
-                self.phase = Phase::Refused { swallow: announcement.octets, reply: Box::new(Reply { tag, completed }) };
+                self.phase = Phase::Refused { swallow: announcement.octets, reply };
             }
             LiteralMode::NonSynchronizing => self.bye(Some(Code::TooBig), "literal too large"),
         }
@@ -323,10 +361,10 @@ impl Session {
                 self.phase = Phase::Refused { swallow: 0, reply };
                 return false;
             }
-            Step::TooLong => self.bye(Some(Code::TooBig), "command too long"),
+            Step::TooLong => self.drop_line(reply),
             Step::Literal(announcement) => {
                 self.framing.next_command();
-                self.refuse_literal(reply.tag, announcement, reply.completed);
+                self.refuse_at_literal(announcement, reply);
             }
             Step::Complete | Step::BareLineFeed => {
                 self.framing.next_command();
@@ -595,6 +633,10 @@ fn words(farewell: Farewell) -> (Option<Code>, &'static str) {
         Farewell::Administrator => (Some(Code::ContactAdmin), "an administrator ended this session"),
         Farewell::TooManySessions => (Some(Code::Limit), "too many sessions of this account"),
     }
+}
+
+fn literal_too_large() -> Completed {
+    Completed { code: Some(Code::TooBig), ..Completed::bad("literal too large") }
 }
 
 /// What a client hears of a command that cannot be read.

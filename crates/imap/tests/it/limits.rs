@@ -2,7 +2,7 @@
 
 use imap::mailbox::{MailboxName, MailboxNameError};
 use imap::parse::{self, Spelling};
-use imap::server::{COMMAND_OCTETS_MAX, COMMAND_OCTETS_MAX_BEFORE_SIGN_IN, SPOOL_OCTETS_MAX};
+use imap::server::{COMMAND_OCTETS_MAX, COMMAND_OCTETS_MAX_BEFORE_SIGN_IN, DROPPED_OCTETS_MAX, SPOOL_OCTETS_MAX};
 use testkit::dialogue::Endpoint;
 
 use crate::scripted::Scripted;
@@ -17,6 +17,8 @@ fn flood(mut session: Scripted, octets: &[u8]) -> (String, usize) {
         }
         session.receive(piece);
         taken += piece.len();
+        // What is dropped is not held; a buffer may have grown to twice what it holds.
+        assert!(session.session.held_octets() <= 2 * (COMMAND_OCTETS_MAX + 16 * 1024));
     }
     assert!(session.largest <= SPOOL_OCTETS_MAX);
     (String::from_utf8_lossy(&session.sent()).into_owned(), taken)
@@ -25,22 +27,77 @@ fn flood(mut session: Scripted, octets: &[u8]) -> (String, usize) {
 /// S8: what has no end is cut off at the bound of a command, before sign-in and after (CVE-2024-34055, CVE-2026-27857).
 #[test]
 fn s8_floods_end_the_session_at_the_bound_of_a_command() {
-    let parentheses = [b"a SEARCH ".to_vec(), b"(".repeat(1_000_000)].concat();
+    let parentheses = [b"a SEARCH ".to_vec(), b"(".repeat(2_000_000)].concat();
     let line = b"x".repeat(10 * 1024 * 1024);
     let set = [b"a FETCH ".to_vec(), b"1,".repeat(1_000_000)].concat();
-    let noop = [b"a NOOP ".to_vec(), b"x".repeat(1_000_000)].concat();
-    let list = [b"a LIST (".to_vec(), b"SUBSCRIBED ".repeat(100_000)].concat();
+    let noop = [b"a NOOP ".to_vec(), b"x".repeat(2_000_000)].concat();
+    let list = [b"a LIST (".to_vec(), b"SUBSCRIBED ".repeat(200_000)].concat();
     for octets in [parentheses, line, set, noop, list] {
         for (session, octets_max) in [
             (Scripted::tls(), COMMAND_OCTETS_MAX_BEFORE_SIGN_IN),
             (Scripted::clear(), COMMAND_OCTETS_MAX_BEFORE_SIGN_IN),
-            (Scripted::signed_in(), COMMAND_OCTETS_MAX),
+            (Scripted::signed_in(), COMMAND_OCTETS_MAX + DROPPED_OCTETS_MAX),
         ] {
             let (said, taken) = flood(session, &octets);
             assert_eq!(said, "* BYE [TOOBIG] command too long\r\n");
             assert!(taken <= octets_max + 16 * 1024, "{taken}");
         }
     }
+}
+
+/// RFC 7162 §4: one signed in hears BAD of a line too long, and goes on; what follows its end is the next command.
+#[test]
+fn a_line_too_long_is_answered_and_the_session_goes_on() {
+    let set = "1,".repeat(COMMAND_OCTETS_MAX);
+    let answer = "a BAD [TOOBIG] command too long\r\n";
+    // Its literals are part of it.
+    for end in ["\r\n", "\n", " {5+}\r\nb NO {10+}\r\n\r\nx NOOP\r\n\r\n", " {5}\r\n"] {
+        for spare in [0, 1, 2, 16 * 1024] {
+            let octets = format!("a FETCH {set}{}{end}b CAPABILITY\r\n", "1".repeat(spare));
+            for size in [16 * 1024, 16 * 1024 - 1, octets.len()] {
+                let mut session = Scripted::signed_in();
+                octets.as_bytes().chunks(size).for_each(|piece| session.receive(piece));
+                let said = String::from_utf8(session.sent()).expect("text");
+                let rest = said.strip_prefix(answer).unwrap_or_else(|| panic!("{end:?} in {size}: {said}"));
+                assert!(rest.starts_with("* CAPABILITY") && rest.ends_with("b OK these are they\r\n"), "{rest}");
+            }
+        }
+    }
+}
+
+/// A line just over the limit, and one just at it.
+#[test]
+fn the_limit_of_a_command_is_exact() {
+    for (octets, refused) in [(COMMAND_OCTETS_MAX, false), (COMMAND_OCTETS_MAX + 1, true)] {
+        let line = format!("a NOOP {}\r\n", "x".repeat(octets - "a NOOP \r\n".len()));
+        let (said, _) = flood(Scripted::signed_in(), line.as_bytes());
+        assert_eq!(said == "a BAD [TOOBIG] command too long\r\n", refused, "{said}");
+        assert!(said.starts_with("a BAD"), "{said}");
+    }
+}
+
+/// RFC 7888 §5: while LITERAL- is announced, literals over 4,096 octets wait to be asked for.
+#[test]
+fn literal_minus_is_held_to() {
+    let unasked = |octets: usize| format!("a LOGIN {{{octets}+}}\r\n{} secret\r\nb NOOP\r\n", "x".repeat(octets));
+    for (octets, answer) in [
+        (4_096, "a NO [AUTHENTICATIONFAILED] wrong user name or password\r\n"),
+        (4_097, "a BAD [TOOBIG] literal too large\r\n"),
+        (8_000, "a BAD [TOOBIG] literal too large\r\n"),
+    ] {
+        let (said, _) = flood(Scripted::tls(), unasked(octets).as_bytes());
+        assert_eq!(said, format!("{answer}b OK nothing done\r\n"), "{octets}");
+    }
+    let (said, _) = flood(Scripted::tls(), unasked(8_193).as_bytes());
+    assert_eq!(said, "* BYE [TOOBIG] literal too large\r\n");
+    // RFC 7888 §5 asks for TOOBIG where APPEND is refused so.
+    let (said, _) = flood(Scripted::tls(), format!("a APPEND INBOX {{5000+}}\r\n{}\r\n", "x".repeat(5_000)).as_bytes());
+    assert_eq!(said, "a BAD [TOOBIG] literal too large\r\n");
+    let (said, _) = flood(Scripted::tls(), b"a LOGIN {5000}\r\n");
+    assert_eq!(said, "+ go on\r\n");
+    // After sign-in it is LITERAL+.
+    let said = flood(Scripted::signed_in(), format!("a SELECT {{5000+}}\r\n{}\r\n", "x".repeat(5_000)).as_bytes()).0;
+    assert!(said.starts_with("a NO [CANNOT]"), "{said}");
 }
 
 /// S8: no size of a literal makes us wait for it or keep it.
