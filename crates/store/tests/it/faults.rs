@@ -270,6 +270,26 @@ async fn one_refusal_in_a_group_leaves_the_others() {
     }
 }
 
+/// Nor may one in a reading closure take a reader from everybody.
+#[tokio::test]
+async fn a_panic_in_a_read_costs_its_own_answer() {
+    let world = World::new().await;
+    for _ in 0..2 * Config::READERS {
+        let answer = world
+            .store
+            .read(|view| {
+                if view.query("SELECT 1", &[], &mut |_| Ok(std::ops::ControlFlow::Break(()))).is_ok() {
+                    panic!("as planned")
+                } else {
+                    Ok::<(), StoreError>(())
+                }
+            })
+            .await;
+        assert!(matches!(answer, Err(StoreError::Engine(EngineError::Closed))));
+    }
+    world.append(world.inbox().await.id, b"on it goes", Flags::none()).await;
+}
+
 /// A mistake of ours in one closure must not stop the writer for everybody.
 #[tokio::test]
 async fn a_panic_in_a_transaction_stays_in_it() {

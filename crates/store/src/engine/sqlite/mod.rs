@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use rusqlite::{Connection, OpenFlags};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 
 use super::{Engine, Health, Job, ReadJob};
 use crate::blob::Blobs;
@@ -21,11 +21,12 @@ use crate::{EngineError, StoreError};
 
 mod checkpoint;
 mod frozen;
+mod readers;
 mod statement;
 mod writer;
 
 pub(crate) use frozen::Frozen;
-use statement::View;
+use readers::Readers;
 
 /// Transactions that may wait for the writer; whoever comes then waits to be taken.
 const WAITING_MAX: usize = 1_024;
@@ -49,20 +50,9 @@ pub(crate) struct Sqlite {
     path: PathBuf,
     writer: Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    readers: Arc<Readers>,
+    readers: Readers,
     /// Held against a second process; the system gives it up with ours, however that ends.
     lock: Mutex<Option<File>>,
-}
-
-struct Readers {
-    permits: Arc<Semaphore>,
-    idle: Mutex<Vec<Connection>>,
-    path: PathBuf,
-    blobs: Blobs,
-    metrics: Arc<Metrics>,
-    /// For the checkpointer's syncs. Last here, so that it is closed after the connections: closing any descriptor of a file
-    /// gives up the process's locks on it.
-    _database: Arc<File>,
 }
 
 impl Sqlite {
@@ -87,17 +77,9 @@ impl Sqlite {
                 }
             })
             .map_err(|error| EngineError::Other(format!("starting the writer thread: {error}")))?;
-        let permits = Arc::new(Semaphore::new(readers.max(1)));
-        let readers =
-            Readers { permits, idle: Mutex::default(), path: path.clone(), blobs, metrics, _database: database };
+        let readers = Readers::new(readers, path.clone(), blobs, metrics, database);
         let threads = Mutex::new(vec![thread, checkpointer]);
-        Ok(Sqlite {
-            path,
-            writer: Mutex::new(Some(sender)),
-            threads,
-            readers: Arc::new(readers),
-            lock: Mutex::new(Some(lock)),
-        })
+        Ok(Sqlite { path, writer: Mutex::new(Some(sender)), threads, readers, lock: Mutex::new(Some(lock)) })
     }
 }
 
@@ -176,17 +158,7 @@ impl Engine for Sqlite {
     }
 
     fn read(&self, job: ReadJob) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(async move {
-            let permits = self.readers.permits.clone();
-            let Ok(permit) = permits.acquire_owned().await else { return job(Err(EngineError::Closed)) };
-            let readers = self.readers.clone();
-            let ran = tokio::task::spawn_blocking(move || {
-                readers.run(job);
-                // Held until here also when the caller stopped waiting.
-                drop(permit);
-            });
-            let _ = ran.await;
-        })
+        Box::pin(self.readers.read(job))
     }
 
     fn copy_to(&self, folder: &Path) -> Result<(), StoreError> {
@@ -214,13 +186,12 @@ impl Engine for Sqlite {
 
     fn close(&self) {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        self.readers.permits.close();
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         let ourselves = std::thread::current().id();
         for thread in threads.into_iter().filter(|thread| thread.thread().id() != ourselves) {
             let _ = thread.join();
         }
-        self.readers.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.readers.close();
         self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }
@@ -232,25 +203,6 @@ fn open_reader(path: &Path) -> Result<Connection, EngineError> {
     pragma(&connection, "cache_size = -4096")?;
     pragma(&connection, "query_only = ON")?;
     Ok(connection)
-}
-
-impl Readers {
-    fn run(&self, job: ReadJob) {
-        Metrics::count(&self.metrics.reads, 1);
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let connection = match idle.map_or_else(|| open_reader(&self.path), Ok) {
-            Ok(connection) => connection,
-            Err(error) => return job(Err(error)),
-        };
-        match connection.prepare_cached("BEGIN").and_then(|mut begin| begin.execute([])) {
-            Ok(_) => job(Ok(&mut View { connection: &connection, blobs: &self.blobs, failure: None })),
-            Err(error) => job(Err(engine_error(&error))),
-        }
-        let ended = connection.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
-        if ended.is_ok() {
-            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
-        }
-    }
 }
 
 /// What SQLite's codes mean to us.
