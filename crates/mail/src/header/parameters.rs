@@ -21,7 +21,8 @@ pub const SEGMENTS_MAX: usize = 1_000;
 
 /// Reads an unfolded field value.
 pub fn parse_parameterised(value: &str) -> Parameterised {
-    let mut rest = value;
+    let value = without_comments(value);
+    let mut rest = value.as_str();
     let main = until_semicolon(&mut rest);
     let main = main.split('(').next().unwrap_or_default();
     let value: String = main.split_ascii_whitespace().collect::<String>().to_ascii_lowercase();
@@ -32,6 +33,79 @@ pub fn parse_parameterised(value: &str) -> Parameterised {
         }
     }
     Parameterised { value, parameters: gathered.finish() }
+}
+
+/// Comments outside quoted strings become a space (RFC 2045 §5.1), with the `;` and `=` inside them. An unquoted file name
+/// keeps its parentheses, since it is sent so; so does a `(` that is never closed.
+fn without_comments(value: &str) -> String {
+    let mut bare = String::with_capacity(value.len());
+    let mut place = Place::Name { begins: 0 };
+    let mut all_close = true;
+    let mut rest = value;
+    while let Some(character) = rest.chars().next() {
+        if character == '(' && all_close && !matches!(place, Place::FileName | Place::Quoted { .. }) {
+            match comment_octets(rest) {
+                Some(octets) => {
+                    bare.push(' ');
+                    rest = rest.get(octets..).unwrap_or_default();
+                    continue;
+                }
+                // Looked for once only: a value of many `(` takes linear time.
+                None => all_close = false,
+            }
+        }
+        bare.push(character);
+        rest = rest.get(character.len_utf8()..).unwrap_or_default();
+        place = match (place, character) {
+            (Place::Quoted { escaped: false }, '\\') => Place::Quoted { escaped: true },
+            (Place::Quoted { escaped: false }, '"') => Place::Value,
+            (Place::Quoted { .. }, _) => Place::Quoted { escaped: false },
+            (_, ';') => Place::Name { begins: bare.len() },
+            (Place::Name { begins }, '=') => Place::Equals { begins },
+            (Place::Equals { .. }, '"') => Place::Quoted { escaped: false },
+            (Place::Equals { begins }, other) if !other.is_whitespace() => {
+                let name = bare.get(begins..).unwrap_or_default().trim_start().to_ascii_lowercase();
+                match name.starts_with("name") || name.starts_with("filename") {
+                    true => Place::FileName,
+                    false => Place::Value,
+                }
+            }
+            (place, _) => place,
+        };
+    }
+    bare
+}
+
+/// Where in a field [`without_comments`] is.
+#[derive(Clone, Copy)]
+enum Place {
+    /// Before `=`; also the value before the first `;`.
+    Name { begins: usize },
+    /// After `=`, nothing of the value was met.
+    Equals { begins: usize },
+    /// In a value, or after one that was quoted.
+    Value,
+    /// In the unquoted value of a parameter that names a file.
+    FileName,
+    /// In a quoted-string.
+    Quoted { escaped: bool },
+}
+
+/// Octets of the comment that the text begins with; comments nest. `None` when it is not closed.
+fn comment_octets(text: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    let mut escaped = false;
+    for (at, character) in text.char_indices() {
+        match character {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '(' => depth += 1,
+            ')' if depth == 1 => return Some(at + 1),
+            ')' => depth -= 1,
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Takes the text up to a `;` and the `;`.
@@ -205,6 +279,12 @@ mod tests {
             ("text/plain", "text/plain"),
             ("Text / HTML; Charset=UTF-8", "text/html|charset=UTF-8"),
             ("text/plain; charset=us-ascii (Plain text)", "text/plain|charset=us-ascii"),
+            ("text/plain; charset=utf-8 (a (nested; \\) one)) ; n=1", "text/plain|charset=utf-8|n=1"),
+            ("text/plain; charset=utf-8(comment)", "text/plain|charset=utf-8"),
+            ("text/plain (x=1; y); (c) charset (d) = (e) \"utf-8\" (f;g); n=1", "text/plain|charset=utf-8|n=1"),
+            ("a/b; name=\"x (1).pdf\" (c;d); filename*0=r(1).pdf; n=1", "a/b|name=x (1).pdf|filename=r(1).pdf|n=1"),
+            ("a/b; n=1 (open; m=2", "a/b|n=1 (open|m=2"),
+            ("a/b; n=\"(\\\"(\"; m=2(c)", "a/b|n=(\"(|m=2"),
             ("a/b; name=\"x;y\\\"z\"; n=1", "a/b|name=x;y\"z|n=1"),
             ("a/b; name=foo (1).pdf; n=1", "a/b|name=foo (1).pdf|n=1"),
             ("attachment; filename*=utf-8'fr'r%C3%A9sultat.pdf", "attachment|filename=résultat.pdf"),
@@ -231,5 +311,7 @@ mod tests {
         assert_eq!(parsed.parameters.first().map(|parameter| parameter.value.len()), Some(SEGMENTS_MAX));
         let names: String = (0..100_000).map(|number| format!("; n{number}=x")).collect();
         assert_eq!(parse_parameterised(&format!("a/b{names}")).parameters.len(), PARAMETERS_MAX);
+        assert_eq!(parse_parameterised(&format!("a/b; n=1{}", "(".repeat(200_000))).parameters.len(), 1);
+        assert_eq!(shown(&format!("a/b; n=1{}; m=2", "()".repeat(100_000))), "a/b|n=1|m=2");
     }
 }
