@@ -4,10 +4,12 @@
 //! and chunks cut anywhere give the same result.
 
 mod base64;
+mod html;
 mod quoted_printable;
 mod text;
 
 pub use base64::Base64;
+pub use html::HtmlText;
 pub use quoted_printable::QuotedPrintable;
 pub use text::TextDecoder;
 

@@ -1,7 +1,7 @@
 //! The first characters of a message's text (RFC 8970).
 
 use super::{Part, TransferEncoding};
-use crate::decode::TextDecoder;
+use crate::decode::{HtmlText, TextDecoder};
 
 /// Characters in a preview (RFC 8970 §3.1 advises 200).
 pub const PREVIEW_CHARACTERS: usize = 200;
@@ -91,7 +91,7 @@ pub(super) struct Sampler {
     decoder: TextDecoder,
     octets_left: usize,
     is_html: bool,
-    html: Html,
+    html: HtmlText,
     decoded: String,
     text: Gathered,
 }
@@ -110,7 +110,7 @@ impl Sampler {
             decoder: TextDecoder::new(encoding, charset),
             octets_left: PREVIEW_OCTETS_MAX,
             is_html: false,
-            html: Html::default(),
+            html: HtmlText::default(),
             decoded: String::new(),
             text: Gathered::default(),
         }
@@ -137,9 +137,7 @@ impl Sampler {
             self.decoded.clear();
             self.decoder.finish(&mut self.decoded);
             self.take();
-            if self.html.state == HtmlState::Entity {
-                self.html.give_back(None, &mut self.text);
-            }
+            self.html.finish(&mut |character| self.text.push(character));
         }
         self.text.text
     }
@@ -147,7 +145,7 @@ impl Sampler {
     fn take(&mut self) {
         for character in self.decoded.chars() {
             match self.is_html {
-                true => self.html.push(character, &mut self.text),
+                true => self.html.push(character, &mut |character| self.text.push(character)),
                 false => self.text.push(character),
             }
         }
@@ -180,146 +178,6 @@ impl Gathered {
     }
 }
 
-/// Strips tags, comments, and what no reader shows; resolves the entities of everyday text.
-#[derive(Debug, Default)]
-struct Html {
-    state: HtmlState,
-    /// The tag or entity being read, cut at a bound.
-    word: String,
-    /// Inside an element whose content is not text: its name.
-    hidden: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum HtmlState {
-    #[default]
-    Text,
-    Tag,
-    Comment,
-    Entity,
-}
-
-impl Html {
-    fn push(&mut self, character: char, out: &mut Gathered) {
-        match (self.state, character) {
-            (HtmlState::Text, '<') => self.begin(HtmlState::Tag),
-            (HtmlState::Text, '&') if self.hidden.is_none() => self.begin(HtmlState::Entity),
-            (HtmlState::Text, other) if self.hidden.is_none() => out.push(other),
-            (HtmlState::Text, _) => {}
-            (HtmlState::Tag, '>') => self.end_tag(out),
-            (HtmlState::Tag, '<') if self.hidden.is_some() => self.begin(HtmlState::Tag),
-            (HtmlState::Tag, other)
-                if self.word.is_empty() && !(other.is_ascii_alphabetic() || "/!?".contains(other)) =>
-            {
-                self.state = HtmlState::Text;
-                if self.hidden.is_none() {
-                    out.push('<');
-                }
-                self.push(other, out);
-            }
-            (HtmlState::Tag, other) => {
-                self.push_word(other);
-                if self.word == "!--" {
-                    self.begin(HtmlState::Comment);
-                }
-            }
-            (HtmlState::Comment, '>') if self.word == "--" => self.state = HtmlState::Text,
-            (HtmlState::Comment, '-') if self.word.len() < 2 => self.word.push('-'),
-            (HtmlState::Comment, '-') => {}
-            (HtmlState::Comment, _) => self.word.clear(),
-            (HtmlState::Entity, ';') => {
-                self.state = HtmlState::Text;
-                match entity(&self.word) {
-                    Some(character) => out.push(character),
-                    None => self.give_back(Some(';'), out),
-                }
-            }
-            (HtmlState::Entity, other) if other.is_ascii_alphanumeric() || other == '#' => self.push_word(other),
-            (HtmlState::Entity, other) => {
-                self.state = HtmlState::Text;
-                self.give_back(None, out);
-                self.push(other, out);
-            }
-        }
-    }
-
-    fn begin(&mut self, state: HtmlState) {
-        self.state = state;
-        self.word.clear();
-    }
-
-    fn push_word(&mut self, character: char) {
-        if self.word.len() < WORD_OCTETS_MAX {
-            self.word.push(character);
-        }
-    }
-
-    /// An `&` that began no entity is text.
-    fn give_back(&self, end: Option<char>, out: &mut Gathered) {
-        std::iter::once('&').chain(self.word.chars()).chain(end).for_each(|character| out.push(character));
-    }
-
-    fn end_tag(&mut self, out: &mut Gathered) {
-        self.state = HtmlState::Text;
-        let name = self.word.trim_start_matches('/');
-        let name = name.split(|character: char| !character.is_ascii_alphanumeric()).next().unwrap_or_default();
-        let name = name.to_ascii_lowercase();
-        match &self.hidden {
-            Some(hidden) if self.word.starts_with('/') && *hidden == name => self.hidden = None,
-            Some(_) => {}
-            None if !self.word.starts_with('/') && HIDDEN.contains(&name.as_str()) => self.hidden = Some(name),
-            None if INLINE.contains(&name.as_str()) => {}
-            None => out.push(' '),
-        }
-    }
-}
-
-fn entity(word: &str) -> Option<char> {
-    if let Some(number) = word.strip_prefix('#') {
-        let code = match number.strip_prefix(['x', 'X']) {
-            Some(hexadecimal) => u32::from_str_radix(hexadecimal, 16),
-            None => number.parse(),
-        };
-        return char::from_u32(code.ok()?);
-    }
-    ENTITIES.iter().find(|(name, _)| *name == word).map(|(_, character)| *character)
-}
-
-/// Elements whose content is not shown.
-const HIDDEN: [&str; 4] = ["style", "script", "title", "template"];
-
-/// Elements that do not separate words.
-const INLINE: [&str; 14] =
-    ["a", "abbr", "b", "bdi", "code", "em", "font", "i", "s", "small", "span", "strong", "sub", "u"];
-
-const ENTITIES: [(&str, char); 24] = [
-    ("amp", '&'),
-    ("lt", '<'),
-    ("gt", '>'),
-    ("quot", '"'),
-    ("apos", '\''),
-    ("nbsp", ' '),
-    ("agrave", 'à'),
-    ("acirc", 'â'),
-    ("ccedil", 'ç'),
-    ("eacute", 'é'),
-    ("egrave", 'è'),
-    ("ecirc", 'ê'),
-    ("euml", 'ë'),
-    ("icirc", 'î'),
-    ("iuml", 'ï'),
-    ("ocirc", 'ô'),
-    ("ugrave", 'ù'),
-    ("ucirc", 'û'),
-    ("Eacute", 'É'),
-    ("Agrave", 'À'),
-    ("oelig", 'œ'),
-    ("euro", '€'),
-    ("laquo", '«'),
-    ("raquo", '»'),
-];
-
-const WORD_OCTETS_MAX: usize = 32;
 const PIECE_OCTETS: usize = 1_024;
 
 #[cfg(test)]

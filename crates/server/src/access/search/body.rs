@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use mail::decode::TextDecoder;
+use mail::decode::{HtmlText, TextDecoder};
 use mail::header::{decode_words, fields, unfold};
 use mail::mime::{Content, Part, TransferEncoding};
 
@@ -26,6 +26,8 @@ pub enum Kind {
     Header,
     /// Text under a transfer encoding, in the charset named, if any.
     Text(TransferEncoding, Option<String>),
+    /// The same, of which a reader sees the text between the tags.
+    Html(TransferEncoding, Option<String>),
 }
 
 /// Octets of a part's header that are looked at; they are held, since fields are decoded whole.
@@ -42,10 +44,9 @@ pub fn passages(message: &Part) -> Vec<Passage> {
 
 fn inside(part: &Part, passages: &mut Vec<Passage>) {
     match &part.content {
-        Content::Leaf if part.media_type == "text" || part.media_type == "message" => passages.push(Passage {
-            octets: part.body.clone(),
-            kind: Kind::Text(part.encoding.clone(), part.parameter("charset").map(str::to_owned)),
-        }),
+        Content::Leaf if part.media_type == "text" || part.media_type == "message" => {
+            passages.push(Passage { octets: part.body.clone(), kind: text(part) })
+        }
         Content::Leaf => {}
         Content::Multipart(parts) => {
             for child in parts {
@@ -57,6 +58,14 @@ fn inside(part: &Part, passages: &mut Vec<Passage>) {
             passages.push(header(&message.part));
             inside(&message.part, passages);
         }
+    }
+}
+
+fn text(part: &Part) -> Kind {
+    let charset = part.parameter("charset").map(str::to_owned);
+    match part.media_type == "text" && part.subtype == "html" {
+        true => Kind::Html(part.encoding.clone(), charset),
+        false => Kind::Text(part.encoding.clone(), charset),
     }
 }
 
@@ -77,6 +86,54 @@ pub struct Scan<'a> {
 enum Reading {
     Header(Vec<u8>),
     Text(TextDecoder),
+    Html(Box<Page>),
+}
+
+/// A page of HTML being read.
+struct Page {
+    decoder: TextDecoder,
+    html: HtmlText,
+    markup: String,
+    /// White space was met and not handed on: any amount of it is one space.
+    space: bool,
+}
+
+impl Page {
+    fn new(decoder: TextDecoder) -> Box<Page> {
+        Box::new(Page { decoder, html: HtmlText::default(), markup: String::new(), space: false })
+    }
+
+    fn feed(&mut self, octets: &[u8], out: &mut String) {
+        self.decoder.feed(octets, &mut self.markup);
+        self.read(out);
+    }
+
+    fn finish(&mut self, out: &mut String) {
+        self.decoder.finish(&mut self.markup);
+        self.read(out);
+        let Page { html, space, .. } = self;
+        html.finish(&mut |character| one_space(character, space, out));
+    }
+
+    fn read(&mut self, out: &mut String) {
+        let Page { html, markup, space, .. } = self;
+        markup.chars().for_each(|character| html.push(character, &mut |shown| one_space(shown, space, out)));
+        markup.clear();
+    }
+}
+
+fn one_space(character: char, space: &mut bool, out: &mut String) {
+    match character {
+        ' ' | '\t' | '\r' | '\n' => *space = true,
+        // The soft hyphen shows only where a line breaks.
+        '\u{ad}' => {}
+        _ => {
+            if std::mem::take(space) {
+                out.push(' ');
+            }
+            out.push(character);
+        }
+    }
 }
 
 impl<'a> Scan<'a> {
@@ -97,6 +154,7 @@ impl<'a> Scan<'a> {
         self.reading = match &passage.kind {
             Kind::Header => Reading::Header(Vec::new()),
             Kind::Text(encoding, charset) => Reading::Text(TextDecoder::new(encoding, charset.as_deref())),
+            Kind::Html(encoding, charset) => Reading::Html(Page::new(TextDecoder::new(encoding, charset.as_deref()))),
         };
         self.progress = self.needles.iter().map(Needle::begin).collect();
     }
@@ -110,6 +168,10 @@ impl<'a> Scan<'a> {
             }
             Reading::Text(decoder) => {
                 decoder.feed(octets, &mut self.text);
+                self.compare();
+            }
+            Reading::Html(page) => {
+                page.feed(octets, &mut self.text);
                 self.compare();
             }
         }
@@ -127,6 +189,7 @@ impl<'a> Scan<'a> {
                 }
             }
             Reading::Text(decoder) => decoder.finish(&mut self.text),
+            Reading::Html(page) => page.finish(&mut self.text),
         }
         self.compare();
     }
