@@ -164,12 +164,20 @@ impl Mechanism {
             (Channel::Encrypted, Mechanism::Plain | Mechanism::Login | Mechanism::ScramSha256) => true,
         }
     }
+}
 
-    /// What to announce, strongest first.
-    pub fn announced(channel: Channel, bindings: &ChannelBindings) -> impl Iterator<Item = Mechanism> {
-        Mechanism::ALL.into_iter().filter(move |mechanism| mechanism.usable(channel, bindings))
+impl std::str::FromStr for Mechanism {
+    type Err = UnknownMechanism;
+
+    fn from_str(name: &str) -> Result<Mechanism, UnknownMechanism> {
+        Mechanism::from_name(name).ok_or(UnknownMechanism)
     }
 }
+
+/// A name that is none of [`Mechanism::ALL`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no such mechanism")]
+pub struct UnknownMechanism;
 
 impl ChannelBindings {
     /// Whether there is nothing to bind to.

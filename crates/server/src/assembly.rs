@@ -81,7 +81,7 @@ impl Assembly {
         };
         let speech = match listener.role {
             Role::Relay | Role::Submission => Speech::Smtp(Arc::new(self.smtp(listener))),
-            Role::Imap => Speech::Imap(Arc::new(self.imap())),
+            Role::Imap => Speech::Imap(Arc::new(self.imap(listener))),
         };
         Ok(Arc::new(Door { config: listener.clone(), tls, speech }))
     }
@@ -100,19 +100,20 @@ impl Assembly {
             },
             octets_max: self.config.limits.wire_octets(),
             recipients_max: listener.recipients_max,
-            mechanisms: MECHANISMS.to_vec(),
+            mechanisms: listener.mechanisms.clone(),
             nonce,
             dsn: smtp::server::Dsn::Refused,
         }
     }
 
-    fn imap(self: &Arc<Assembly>) -> access::Context {
+    fn imap(self: &Arc<Assembly>, listener: &ListenerConfig) -> access::Context {
         let config = imap::server::Config {
             host_name: self.config.name.to_string(),
             append_octets_max: self.config.limits.wire_octets(),
             sign_in_time: SIGN_IN_TIME,
             idle_time: IDLE_TIME,
             failures_max: FAILURES_MAX,
+            mechanisms: listener.mechanisms.clone(),
             random: Box::new(|octets| SystemRandomness.fill(octets)),
         };
         access::Context {
@@ -202,14 +203,6 @@ async fn look_for_postmaster(config: &Config, store: &Store) -> anyhow::Result<(
     }
     Ok(())
 }
-
-/// Strongest first: clients take the first they know.
-const MECHANISMS: [auth::sasl::Mechanism; 4] = [
-    auth::sasl::Mechanism::ScramSha256Plus,
-    auth::sasl::Mechanism::ScramSha256,
-    auth::sasl::Mechanism::Plain,
-    auth::sasl::Mechanism::Login,
-];
 
 /// Time from the first octet of an IMAP session to its sign-in.
 const SIGN_IN_TIME: std::time::Duration = std::time::Duration::from_secs(120);

@@ -104,6 +104,7 @@ role = "imap"
 listen = ["127.0.0.1:143"]
 tls = "none"
 certificates = ["public", "heath"]
+mechanisms = ["PLAIN", "CRAM-MD5"]
 
 [[listener]]
 name = "imap"
@@ -127,8 +128,9 @@ recipients_max = 10
         sceau.toml:27: listener.relay.tls: "startls" is not known: write one of "starttls", "implicit", "none"
         sceau.toml:33: listener.imap.tls: passwords would travel in clear: users sign in under TLS only: write "implicit" or "starttls"
         sceau.toml:34: listener.imap.certificates: there is no certificate "heath": add a [[certificate]] of that name, or use one of: public
-        sceau.toml:36: listener.imap.role: missing: write role = "relay", "submission" or "imap"
-        sceau.toml:39: listener.imap.recipients_max: 10 is out of range: write a whole number from 100 to 100000"#]].assert_eq(&Config::parse(Path::new("sceau.toml"), text).unwrap_err().to_string());
+        sceau.toml:35: listener.imap.mechanisms: "CRAM-MD5": there is no such mechanism: write names, as "PLAIN" or "SCRAM-SHA-256"
+        sceau.toml:37: listener.imap.role: missing: write role = "relay", "submission" or "imap"
+        sceau.toml:40: listener.imap.recipients_max: 10 is out of range: write a whole number from 100 to 100000"#]].assert_eq(&Config::parse(Path::new("sceau.toml"), text).unwrap_err().to_string());
 }
 
 #[test]

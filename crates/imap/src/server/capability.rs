@@ -1,6 +1,6 @@
 //! What is announced, by state (RFC 9051 §6.1.1). Nothing is announced that does not work.
 
-use auth::sasl::{Channel, ChannelBindings, Mechanism};
+use auth::sasl::Mechanism;
 
 /// Known before sign-in. LITERAL- (RFC 7888 §5): small literals only, until we know who sends them; `Session::literal` holds
 /// clients to it.
@@ -16,9 +16,9 @@ pub(super) fn in_clear() -> String {
 }
 
 /// Before sign-in, under TLS.
-pub(super) fn under_tls(bindings: &ChannelBindings) -> String {
+pub(super) fn under_tls(mechanisms: impl Iterator<Item = Mechanism>) -> String {
     let mut capabilities = BEFORE_SIGN_IN.to_owned();
-    for mechanism in Mechanism::announced(Channel::Encrypted, bindings) {
+    for mechanism in mechanisms {
         capabilities.push_str(" AUTH=");
         capabilities.push_str(mechanism.name());
     }

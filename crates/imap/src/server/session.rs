@@ -31,6 +31,8 @@ pub struct Config {
     pub idle_time: Duration,
     /// Failed sign-ins before BYE.
     pub failures_max: u32,
+    /// What may be used for AUTHENTICATE under TLS, in the order to announce it.
+    pub mechanisms: Vec<auth::sasl::Mechanism>,
     /// Fresh randomness for SCRAM nonces.
     pub random: Random,
 }
@@ -572,7 +574,7 @@ impl Session {
         match &self.state {
             State::NotAuthenticated(transport) => match &**transport {
                 Transport::Clear => capability::in_clear(),
-                Transport::Tls(bindings) => capability::under_tls(bindings),
+                Transport::Tls(bindings) => capability::under_tls(self.mechanisms(bindings)),
             },
             _ => capability::signed_in(self.config.append_octets_max),
         }

@@ -36,6 +36,12 @@ impl Session {
         self.ask(Question::Sasl(sasl::Question::Password { login, acting_for: None, password }));
     }
 
+    /// What may be used under TLS with these bindings.
+    pub(super) fn mechanisms(&self, bindings: &ChannelBindings) -> impl Iterator<Item = Mechanism> {
+        let usable = |mechanism: &Mechanism| mechanism.usable(Channel::Encrypted, bindings);
+        self.config.mechanisms.iter().copied().filter(usable)
+    }
+
     pub(super) fn authenticate(
         &mut self,
         tag: Tag,
@@ -49,7 +55,11 @@ impl Session {
             Transport::Tls(bindings) => (Channel::Encrypted, bindings),
         };
         let mechanism = match Mechanism::from_name(mechanism) {
-            Some(mechanism) if mechanism.usable(channel, bindings) => mechanism,
+            Some(mechanism)
+                if channel == Channel::Encrypted && self.mechanisms(bindings).any(|one| one == mechanism) =>
+            {
+                mechanism
+            }
             Some(_) if channel == Channel::Clear => {
                 return self.complete(&tag, Completed::no(Some(Code::PrivacyRequired), "TLS is needed first"));
             }

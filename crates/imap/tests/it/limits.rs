@@ -195,3 +195,13 @@ fn s12_equal_names_are_one() {
     assert_ne!(name("work/inbox"), name("work/INBOX"));
     assert_eq!(name("a/").as_str(), "a");
 }
+
+/// What the configuration leaves out is neither announced nor taken.
+#[test]
+fn only_the_mechanisms_configured_are_offered() {
+    let mut session = Scripted::offering(&[auth::sasl::Mechanism::Plain]);
+    assert!(String::from_utf8(session.sent()).unwrap().contains(" ENABLE AUTH=PLAIN] "));
+    session.receive(b"a AUTHENTICATE LOGIN\r\nb AUTHENTICATE SCRAM-SHA-256\r\n");
+    let refused = "NO [CANNOT] unknown mechanism\r\n";
+    assert_eq!(String::from_utf8(session.sent()).unwrap(), format!("a {refused}b {refused}"));
+}

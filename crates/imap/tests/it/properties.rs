@@ -48,6 +48,7 @@ fn conversation(pieces: &[&[u8]], now: Instant) -> Vec<u8> {
         sign_in_time: Duration::from_secs(60),
         idle_time: Duration::from_secs(1_800),
         failures_max: 3,
+        mechanisms: auth::sasl::Mechanism::ALL.to_vec(),
         random: Box::new(|nonce| nonce.fill(1)),
     };
     let transport = Transport::Tls(sasl::ChannelBindings::default());

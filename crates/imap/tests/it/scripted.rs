@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use auth::sasl::{self, Failure};
+use auth::sasl::{self, Failure, Mechanism};
 use auth::{AccountId, Identity};
 use imap::command::{Command, print};
 use imap::response::{Code, Responses, Status};
@@ -29,11 +29,15 @@ pub struct Scripted {
 
 impl Scripted {
     pub fn clear() -> Scripted {
-        Scripted::open(Transport::Clear)
+        Scripted::open(Transport::Clear, &Mechanism::ALL)
     }
 
     pub fn tls() -> Scripted {
-        Scripted::open(Transport::Tls(sasl::ChannelBindings::default()))
+        Scripted::offering(&Mechanism::ALL)
+    }
+
+    pub fn offering(mechanisms: &[Mechanism]) -> Scripted {
+        Scripted::open(Transport::Tls(sasl::ChannelBindings::default()), mechanisms)
     }
 
     /// Signed in, the greeting and the completion already read.
@@ -44,7 +48,7 @@ impl Scripted {
         scripted
     }
 
-    fn open(transport: Transport) -> Scripted {
+    fn open(transport: Transport, mechanisms: &[Mechanism]) -> Scripted {
         let now = Instant::now();
         let config = Config {
             host_name: "mail.example.org".into(),
@@ -52,6 +56,7 @@ impl Scripted {
             sign_in_time: Duration::from_secs(60),
             idle_time: Duration::from_secs(31 * 60),
             failures_max: 3,
+            mechanisms: mechanisms.to_vec(),
             random: Box::new(|nonce| nonce.fill(7)),
         };
         let mut scripted = Scripted {

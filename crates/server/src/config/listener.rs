@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
+use auth::sasl::Mechanism;
 use ipnet::IpNet;
 
 use super::reader::Section;
@@ -22,6 +23,8 @@ pub struct ListenerConfig {
     pub certificates: Vec<String>,
     /// Networks whose connections begin with a PROXY protocol header.
     pub proxy_from: Vec<IpNet>,
+    /// What users may sign in with, in the order announced. Clients mostly take the first they know.
+    pub mechanisms: Vec<Mechanism>,
     /// Recipients of one message.
     pub recipients_max: usize,
 }
@@ -78,13 +81,26 @@ impl ListenerConfig {
             section.fault("tls", "passwords would travel in clear: users sign in under TLS only", remedy);
         }
         let proxy_from = section.list("proxy_from", "write a network, as \"10.0.0.0/8\" or \"192.0.2.1/32\"");
+        let mut mechanisms = section.list("mechanisms", "write names, as \"PLAIN\" or \"SCRAM-SHA-256\"");
+        if mechanisms.is_empty() {
+            mechanisms = Mechanism::ALL.to_vec();
+        }
         let default = match role {
             Some(Role::Submission) => 500,
             _ => 1_000,
         };
         // RFC 5321 §4.5.3.1.10: at least 100 must be taken.
         let recipients_max = super::whole(section, "recipients_max", 100..=100_000, default);
-        Some(ListenerConfig { name: name?, role: role?, listen, tls, certificates, proxy_from, recipients_max })
+        Some(ListenerConfig {
+            name: name?,
+            role: role?,
+            listen,
+            tls,
+            certificates,
+            proxy_from,
+            mechanisms,
+            recipients_max,
+        })
     }
 }
 
