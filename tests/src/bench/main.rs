@@ -20,7 +20,7 @@ mod sending;
 mod signing_in;
 mod target;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
@@ -78,30 +78,42 @@ fn main() -> Result<()> {
 
     let mut peer = if plan.peer { Some(peer::start(&folder.path().join("peer"))?) } else { None };
     let mut ours = Target::ours(&folder.path().join("ours"))?;
-    // One after the other, figure by figure, so that both meet the same mood of the disk; only one works at a time.
+    let measured = measure(&mut figures, &mut ours, peer.as_mut(), &plan, folder.path());
+    // What was measured before something broke is worth its minutes.
+    println!("{}", figures.table());
+    measured
+}
+
+/// One after the other, group by group, so that both meet the same mood of the disk; only one works at a time.
+fn measure(
+    figures: &mut Figures,
+    ours: &mut Target,
+    mut peer: Option<&mut Target>,
+    plan: &Plan,
+    folder: &Path,
+) -> Result<()> {
     for group in GROUPS {
         if !plan.wants(group.name) {
             continue;
         }
         eprintln!("… {}", group.name);
-        sending::raw_syncs(&mut figures, folder.path(), &plan)?;
+        sending::raw_syncs(figures, folder, plan)?;
         // Memory that earlier work left to the allocator would hide what is asked: these begin with a process that has
         // done nothing yet, not even made its accounts.
         let mut fresh = match group.name.ends_with("-memory") {
             true => {
-                let folder = folder.path().join(group.name);
+                let folder = folder.join(group.name);
                 drop(Target::ours(&folder)?);
                 Some(Target::ours(&folder)?)
             }
             false => None,
         };
-        let target = fresh.as_mut().unwrap_or(&mut ours);
-        (group.measure)(&mut figures, target, &plan).with_context(|| format!("{}: ours", group.name))?;
+        let target = fresh.as_mut().unwrap_or(ours);
+        (group.measure)(figures, target, plan).with_context(|| format!("{}: ours", group.name))?;
         if let Some(peer) = &mut peer {
-            (group.measure)(&mut figures, peer, &plan).with_context(|| format!("{}: peer", group.name))?;
+            (group.measure)(figures, peer, plan).with_context(|| format!("{}: peer", group.name))?;
         }
     }
-    println!("{}", figures.table());
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use tests::wire::Trust;
 
-use crate::target::{ACCOUNTS, Target};
+use crate::target::{ACCOUNTS, Format, Target};
 
 const SMTP_PORT: u16 = 19_825;
 const IMAPS_PORT: u16 = 19_893;
@@ -46,6 +46,7 @@ pub fn start(folder: &Path) -> Result<Target> {
         trust: Trust::from_file(&certificate)?,
         accounts: (1..=ACCOUNTS).map(|number| format!("user{number:04}@{DOMAIN}")).collect(),
         password: PASSWORD.to_owned(),
+        formats: &[Format { words: "", prefix: "" }, Format { words: ", sdbox", prefix: "sdbox/" }],
         pid,
         _guard: Box::new(stop),
     })
@@ -85,9 +86,11 @@ fn certificate(folder: &Path) -> Result<PathBuf> {
 
 fn dovecot(folder: &Path) -> Result<()> {
     let here = folder.display();
-    let mail = folder.join("mail");
-    fs::create_dir_all(&mail)?;
-    run("chown", &["mail:mail", &mail.to_string_lossy()])?;
+    for format in ["mail", "sdbox"] {
+        let mail = folder.join(format);
+        fs::create_dir_all(&mail)?;
+        run("chown", &["mail:mail", &mail.to_string_lossy()])?;
+    }
     let hash = run("doveadm", &["pw", "-s", "SHA512-CRYPT", "-p", PASSWORD])?;
     let users = (1..=ACCOUNTS).map(|number| format!("user{number:04}@{DOMAIN}:{}::::::\n", hash.trim()));
     fs::write(folder.join("users"), users.collect::<String>())?;
@@ -100,6 +103,7 @@ fn dovecot(folder: &Path) -> Result<()> {
          passdb {{\n  driver = passwd-file\n  args = {here}/users\n}}\n\
          userdb {{\n  driver = static\n  args = uid=mail gid=mail home={here}/mail/%u\n}}\n\
          namespace inbox {{\n  inbox = yes\n  separator = /\n}}\n\
+         namespace sdbox {{\n  prefix = sdbox/\n  separator = /\n  location = sdbox:{here}/sdbox/%u\n}}\n\
          default_client_limit = 20000\ndefault_process_limit = 1000\n\
          service anvil {{\n  client_limit = 20000\n}}\n\
          service imap-login {{\n  service_count = 0\n  process_min_avail = 2\n  client_limit = 10000\n\

@@ -152,57 +152,62 @@ pub fn end_of_data(figures: &mut Figures, target: &mut Target, plan: &Plan) -> R
 
 /// APPEND of 10 kB under TLS, each client to a new mailbox of its own.
 pub fn append_rates(figures: &mut Figures, target: &mut Target, plan: &Plan) -> Result<()> {
-    for clients in [1, 10] {
-        let mut rates = Vec::new();
-        for run in 0..plan.runs() {
-            let mailbox = format!("Append{clients}-{run}");
-            for client in 0..clients {
-                target.imap(client)?.ok(&format!("CREATE {mailbox}"))?;
-            }
-            let appended = AtomicU64::new(0);
-            let stop = AtomicBool::new(false);
-            let ready = Barrier::new(clients + 1);
-            let target = &*target;
-            let elapsed = std::thread::scope(|scope| -> Result<Duration> {
-                let working: Vec<_> = (0..clients)
-                    .map(|client| {
-                        let (appended, stop, ready, mailbox) = (&appended, &stop, &ready, &mailbox);
-                        scope.spawn(move || -> Result<()> {
-                            let imap = target.imap(client);
-                            ready.wait();
-                            let mut imap = imap?;
-                            let message = letter::plain(SENDER, &target.accounts[client], 10_240);
-                            while !stop.load(Ordering::Relaxed) {
-                                let field = format!("X-Bench: {}\r\n", letter::unique_name());
-                                let tag = imap.tag();
-                                let octets = field.len() + message.len();
-                                let mut wire = format!("{tag} APPEND {mailbox} {{{octets}+}}\r\n{field}").into_bytes();
-                                wire.extend_from_slice(&message);
-                                wire.extend_from_slice(b"\r\n");
-                                imap.wire.send(wire)?;
-                                let completed = imap.completion(&tag)?;
-                                ensure!(completed.is_ok(), "APPEND: {}", completed.status);
-                                appended.fetch_add(1, Ordering::Relaxed);
-                            }
-                            Ok(())
-                        })
-                    })
-                    .collect();
-                ready.wait();
-                let begun = Instant::now();
-                std::thread::sleep(Duration::from_secs_f64(plan.seconds()));
-                stop.store(true, Ordering::Relaxed);
-                for thread in working {
-                    thread.join().map_err(|_| anyhow::anyhow!("a client panicked"))??;
-                }
-                Ok(begun.elapsed())
-            })?;
-            rates.push(appended.into_inner() as f64 / elapsed.as_secs_f64());
+    for format in target.formats {
+        for clients in [1, 10] {
+            let rates = (0..plan.runs()).map(|run| {
+                let mailbox = format!("{}Append{clients}-{run}", format.prefix);
+                append_rate(target, &mailbox, clients, plan.seconds())
+            });
+            let rates = rates.collect::<Result<Vec<_>>>()?;
+            let plural = if clients == 1 { "client" } else { "clients" };
+            figures.all(&format!("APPEND 10 kB, {clients} {plural}, per second{}", format.words), target.side, &rates);
         }
-        let plural = if clients == 1 { "client" } else { "clients" };
-        figures.all(&format!("APPEND 10 kB, {clients} {plural}, per second"), target.side, &rates);
     }
     Ok(())
+}
+
+fn append_rate(target: &Target, mailbox: &str, clients: usize, seconds: f64) -> Result<f64> {
+    for client in 0..clients {
+        target.imap(client)?.ok(&format!("CREATE {mailbox}"))?;
+    }
+    let appended = AtomicU64::new(0);
+    let stop = AtomicBool::new(false);
+    let ready = Barrier::new(clients + 1);
+    let elapsed = std::thread::scope(|scope| -> Result<Duration> {
+        let working: Vec<_> = (0..clients)
+            .map(|client| {
+                let (appended, stop, ready) = (&appended, &stop, &ready);
+                scope.spawn(move || -> Result<()> {
+                    let imap = target.imap(client);
+                    ready.wait();
+                    let mut imap = imap?;
+                    let message = letter::plain(SENDER, &target.accounts[client], 10_240);
+                    while !stop.load(Ordering::Relaxed) {
+                        let field = format!("X-Bench: {}\r\n", letter::unique_name());
+                        let tag = imap.tag();
+                        let octets = field.len() + message.len();
+                        let mut wire = format!("{tag} APPEND {mailbox} {{{octets}+}}\r\n{field}").into_bytes();
+                        wire.extend_from_slice(&message);
+                        wire.extend_from_slice(b"\r\n");
+                        imap.wire.send(wire)?;
+                        let completed = imap.completion(&tag)?;
+                        ensure!(completed.is_ok(), "APPEND: {}", completed.status);
+                        appended.fetch_add(1, Ordering::Relaxed);
+                    }
+                    Ok(())
+                })
+            })
+            .collect();
+        ready.wait();
+        let begun = Instant::now();
+        std::thread::sleep(Duration::from_secs_f64(seconds));
+        stop.store(true, Ordering::Relaxed);
+        for thread in working {
+            thread.join().map_err(|_| anyhow::anyhow!("a client panicked"))??;
+        }
+        Ok(begun.elapsed())
+    })?;
+    Ok(appended.into_inner() as f64 / elapsed.as_secs_f64())
 }
 
 /// From the 250 that one client reads to the EXISTS that another, in IDLE, reads.

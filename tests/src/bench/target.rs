@@ -15,6 +15,14 @@ pub const RECIPIENTS: usize = 10;
 /// Accounts in all: those after the recipients hold the mailboxes to read.
 pub const ACCOUNTS: usize = 20;
 
+/// A way a server keeps mail, and the namespace under which it does.
+pub struct Format {
+    /// What the figure's name ends with.
+    pub words: &'static str,
+    /// What the mailbox's name begins with.
+    pub prefix: &'static str,
+}
+
 /// What a measurement needs to know of a server.
 pub struct Target {
     /// "ours" or "peer".
@@ -29,6 +37,8 @@ pub struct Target {
     pub accounts: Vec<String>,
     /// The password of all of them.
     pub password: String,
+    /// Where APPEND goes: the mailboxes of each format it keeps mail in.
+    pub formats: &'static [Format],
     /// The process above all of its processes.
     pub pid: u32,
     /// Ends it when dropped.
@@ -49,6 +59,7 @@ impl Target {
             trust: server.trust.clone(),
             accounts: (1..=ACCOUNTS).map(|number| format!("user{number:04}@{domain}")).collect(),
             password: server.settings.get("LOAD_PASSWORD").to_owned(),
+            formats: &[Format { words: "", prefix: "" }],
             pid: server.pid(),
             _guard: Box::new(server),
         })
