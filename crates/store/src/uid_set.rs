@@ -43,6 +43,39 @@ impl UidSet {
         }
     }
 
+    /// Adds every UID of another set.
+    pub fn merge(&mut self, other: &UidSet) {
+        self.ranges.extend_from_slice(&other.ranges);
+        self.normalise();
+    }
+
+    /// Those from 1 to below `uidnext` that are not in it.
+    pub fn missing_below(&self, uidnext: u32) -> UidSet {
+        let mut missing = UidSet::new();
+        let mut next = 1;
+        for &(first, last) in &self.ranges {
+            missing.insert_range(next..=(first - 1).min(uidnext.saturating_sub(1)));
+            next = last.saturating_add(1);
+        }
+        missing.insert_range(next..=uidnext.saturating_sub(1));
+        missing
+    }
+
+    /// The lowest `count` of it.
+    pub fn lowest(&self, count: u64) -> UidSet {
+        let mut lowest = UidSet::new();
+        let mut left = u32::try_from(count).unwrap_or(u32::MAX);
+        for &(first, last) in &self.ranges {
+            if left == 0 {
+                break;
+            }
+            let last = last.min(first.saturating_add(left - 1));
+            left -= last - first + 1;
+            lowest.insert_range(first..=last);
+        }
+        lowest
+    }
+
     fn normalise(&mut self) {
         self.ranges.sort_unstable();
         let mut joined: Vec<(u32, u32)> = Vec::with_capacity(self.ranges.len());

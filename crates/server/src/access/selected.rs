@@ -7,7 +7,7 @@ use imap::server::Completed;
 use imap::view::{Allowed, Changes, FlagChange, Told, View, ViewError};
 use store::entry::{Changed, changes_since};
 use store::mailbox::ViewPoint;
-use store::{Keywords, MailboxId, ModSeq, StoreError, UidSet};
+use store::{Keywords, MailboxId, ModSeq, Snapshot, StoreError, UidSet};
 use tracing::error;
 
 use super::executor::{Executor, Stop};
@@ -148,10 +148,7 @@ impl Executor<'_, '_> {
             return Ok(());
         }
         match self.read(move |snapshot| changes_since(snapshot, id, point)).await {
-            Ok(changed) => {
-                self.learn_keywords(&changed.mailbox.keywords)?;
-                self.selected()?.apply(&changed);
-            }
+            Ok(changed) => self.take_changes(&changed, point).await?,
             // Deleted by another session: its messages are gone, and no new one comes (RFC 2180 §3.2).
             Err(StoreError::NoSuchMailbox) => {
                 let view = &mut self.selected()?.view;
@@ -168,9 +165,53 @@ impl Executor<'_, '_> {
         Ok(())
     }
 
+    /// Takes what was read of the time since `point`.
+    pub(super) async fn take_changes(&mut self, changed: &Changed, point: ViewPoint) -> Result<(), Stop> {
+        if !changed.is_exact(point) {
+            // Only a view that knows its UIDs can tell which of those without a message were messages.
+            self.load().await?;
+        }
+        self.learn_keywords(&changed.mailbox.keywords)?;
+        self.selected()?.apply(changed);
+        Ok(())
+    }
+
+    /// Reads for STATUS. When it `concerns` the selected mailbox, what changed there is read in the same view of the store and
+    /// told first: the numbers then are those of the mailbox as the client knows it (RFC 9051 §6.3.11).
+    pub(super) async fn read_and_tell<T, R, C>(&mut self, read: R, concerns: C) -> Result<T, Stop>
+    where
+        T: Send + 'static,
+        R: FnOnce(&mut dyn Snapshot) -> Result<T, StoreError> + Send + 'static,
+        C: FnOnce(&T, MailboxId) -> bool + Send + 'static,
+    {
+        let selected = self.mailbox.as_deref().map(|selected| (selected.id, selected.applied_point()));
+        let both = self.read(move |snapshot| {
+            let answer = read(snapshot)?;
+            let Some((id, point)) = selected.filter(|(id, _)| concerns(&answer, *id)) else {
+                return Ok((answer, None));
+            };
+            match changes_since(snapshot, id, point) {
+                Ok(changed) => Ok((answer, Some((changed, point)))),
+                // Deleted by another session: told at the end of the command.
+                Err(StoreError::NoSuchMailbox) => Ok((answer, None)),
+                Err(error) => Err(error),
+            }
+        });
+        let (answer, changed) = both.await?;
+        if let Some((changed, point)) = changed {
+            self.take_changes(&changed, point).await?;
+            self.tell_applied(Allowed::Everything).await?;
+        }
+        Ok(answer)
+    }
+
     /// Tells what changed in the selected mailbox, as far as allowed.
     pub(super) async fn tell_changes(&mut self, allowed: Allowed) -> Result<(), Stop> {
         self.catch_up().await?;
+        self.tell_applied(allowed).await
+    }
+
+    async fn tell_applied(&mut self, allowed: Allowed) -> Result<(), Stop> {
         if !self.mailbox.as_deref().is_some_and(|selected| selected.view.has_news()) {
             return Ok(());
         }

@@ -34,6 +34,10 @@ pub enum Scope<'a> {
 /// Entries removed in one transaction by [`expunge`].
 pub const EXPUNGE_ENTRIES_MAX: u32 = 20_000;
 
+/// Ranges of UIDs kept in a mailbox's log of what vanished; beyond, the older half goes and `vanished_floor` rises. One EXPUNGE
+/// a day writes about one: a client away for years still hears what vanished (RFC 7162 §3.2.10.1 leaves the bound to us).
+pub const VANISHED_RANGES_MAX: u32 = 10_000;
+
 /// Messages looked at in one transaction by [`clear_released`].
 const RELEASED_MAX: u32 = 200;
 
@@ -255,6 +259,28 @@ pub(super) fn leave(
             gone.tally.deleted.into(),
         ],
     )?;
+    trim_vanished(tx, mailbox, modseq)?;
     tx.notify(Change::Mailbox { mailbox, modseq });
+    Ok(())
+}
+
+/// Keeps the log within [`VANISHED_RANGES_MAX`], and what one transaction wrote: the newest stays whole.
+fn trim_vanished(tx: &mut dyn Transaction, mailbox: MailboxId, newest: ModSeq) -> Result<(), StoreError> {
+    let (account, number) = (Value::from(mailbox.account.0), Value::from(mailbox.number));
+    let mut modseq_at = |place: u32| {
+        let sql = "SELECT modseq FROM vanished WHERE account = $1 AND mailbox = $2 ORDER BY modseq DESC, first_uid DESC \
+                   LIMIT 1 OFFSET $3";
+        query_row(tx, sql, &[account, number, place.into()], |row| row.integer(0))
+    };
+    if modseq_at(VANISHED_RANGES_MAX)?.is_none() {
+        return Ok(());
+    }
+    let Some(half) = modseq_at(VANISHED_RANGES_MAX / 2)? else { return Ok(()) };
+    let floor = Value::from(half.min(newest.0 - 1));
+    tx.execute("DELETE FROM vanished WHERE account = $1 AND mailbox = $2 AND modseq <= $3", &[account, number, floor])?;
+    tx.execute(
+        "UPDATE mailbox SET vanished_floor = $3 WHERE account = $1 AND id = $2 AND vanished_floor < $3",
+        &[account, number, floor],
+    )?;
     Ok(())
 }

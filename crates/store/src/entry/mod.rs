@@ -12,7 +12,7 @@ mod leaving;
 mod set_flags;
 mod transfer;
 
-pub use leaving::{EXPUNGE_ENTRIES_MAX, Expunged, Scope, expunge};
+pub use leaving::{EXPUNGE_ENTRIES_MAX, Expunged, Scope, VANISHED_RANGES_MAX, expunge};
 pub(crate) use leaving::{clear_released, clear_removed};
 pub use set_flags::{FlagsSet, set_flags};
 pub use transfer::{Copied, copy_to, move_to};
@@ -54,28 +54,48 @@ pub struct Changed {
     pub mailbox: Mailbox,
     /// Entries that came or whose flags changed, ascending by UID.
     pub entries: Vec<Entry>,
-    /// UIDs that left and had been there at the view point.
+    /// UIDs that left and had been there at the view point; see [`Changed::is_exact`].
     pub vanished: UidSet,
 }
 
-/// The UIDs there were at a view point: what is there now below its UIDNEXT, and what vanished since.
+impl Changed {
+    /// False when changes since the view point have left the log of what vanished: then `vanished` is every UID below the
+    /// view point's UIDNEXT that no message has, whether or not one had it (RFC 7162 §3.2.6 allows as much).
+    pub fn is_exact(&self, since: ViewPoint) -> bool {
+        self.mailbox.vanished_floor <= since.modseq
+    }
+}
+
+/// The UIDs there were at a view point: what is there now below its UIDNEXT, and what vanished since. For what has left the
+/// log other UIDs stand in, below the UIDNEXT and of no message: their number is right, and [`changes_since`] has them vanish.
 ///
 /// # Errors
 /// The engine's.
 pub fn uids(snapshot: &mut dyn Snapshot, mailbox: MailboxId, at: ViewPoint) -> Result<UidSet, StoreError> {
-    let parameters = [mailbox.account.0.into(), mailbox.number.into(), Value::from(at.uidnext)];
+    let mut uids = present(snapshot, mailbox, at.uidnext)?;
+    uids.merge(&vanished(snapshot, mailbox, at)?);
+    let lost = u64::from(at.entries).saturating_sub(uids.count());
+    if lost > 0 {
+        let sql = "SELECT vanished_floor FROM mailbox WHERE account = $1 AND id = $2";
+        let floor = query_row(snapshot, sql, &[mailbox.account.0.into(), mailbox.number.into()], |row| row.integer(0))?;
+        if floor.is_some_and(|floor| at.modseq.0 < floor) {
+            uids.merge(&uids.missing_below(at.uidnext).lowest(lost));
+        }
+    }
+    Ok(uids)
+}
+
+/// The UIDs in the mailbox below `uidnext`.
+fn present(snapshot: &mut dyn Snapshot, mailbox: MailboxId, uidnext: u32) -> Result<UidSet, StoreError> {
     let mut present = UidSet::new();
     snapshot.query(
         "SELECT uid FROM entry WHERE account = $1 AND mailbox = $2 AND uid < $3 ORDER BY uid",
-        &parameters,
+        &[mailbox.account.0.into(), mailbox.number.into(), uidnext.into()],
         &mut |row| {
             present.insert(uid(row, 0)?);
             Ok(ControlFlow::Continue(()))
         },
     )?;
-    for range in vanished(snapshot, mailbox, at)?.ranges() {
-        present.insert_range(range);
-    }
     Ok(present)
 }
 
@@ -158,6 +178,9 @@ pub fn changes_since(snapshot: &mut dyn Snapshot, id: MailboxId, since: ViewPoin
         |row| Entry::read(id.account, row),
     )?;
     let vanished = match mailbox.highest_modseq > since.modseq {
+        true if mailbox.vanished_floor > since.modseq => {
+            present(snapshot, id, since.uidnext)?.missing_below(since.uidnext)
+        }
         true => vanished(snapshot, id, since)?,
         false => UidSet::new(),
     };

@@ -15,4 +15,5 @@ mod life;
 mod model;
 #[cfg(feature = "postgres")]
 mod postgres_server;
+mod vanished;
 mod world;
