@@ -7,19 +7,20 @@ use imap::command::{ListCommand, ListPattern, SpecialUse, StatusItem};
 use imap::list::{Matcher, combined};
 use imap::response::{Code, ListResponse, StatusResponse};
 use imap::server::Completed;
-use store::StoreError;
 use store::mailbox::{self, Mailbox};
+use store::{Snapshot, StoreError};
 
 use super::executor::{Executor, Stop, now};
 use super::list::{Line, Names};
 
 impl Executor<'_, '_> {
     /// Every name of the account with what LIST and STATUS tell of it, in one read.
-    async fn names(&self) -> Result<(Names, HashMap<MailboxName, Mailbox>), StoreError> {
+    async fn names(&mut self, tells_status: bool) -> Result<(Names, HashMap<MailboxName, Mailbox>), Stop> {
         let account = self.account();
-        let (mailboxes, subscribed) = self
-            .read(move |snapshot| Ok((mailbox::list(snapshot, account)?, mailbox::subscriptions(snapshot, account)?)))
-            .await?;
+        let read = move |snapshot: &mut dyn Snapshot| {
+            Ok((mailbox::list(snapshot, account)?, mailbox::subscriptions(snapshot, account)?))
+        };
+        let (mailboxes, subscribed) = self.read_and_tell(read, move |_, _| tells_status).await?;
         // What another door let in and IMAP cannot name is not told.
         let rows: HashMap<MailboxName, Mailbox> =
             mailboxes.into_iter().filter_map(|row| Some((wire_name(&row.name)?, row))).collect();
@@ -38,7 +39,7 @@ impl Executor<'_, '_> {
         }
         let patterns = command.patterns.iter().map(|pattern| Matcher::new(&combined(&command.reference, &pattern.0)));
         let patterns: Vec<Matcher> = patterns.collect();
-        let (names, rows) = self.names().await?;
+        let (names, rows) = self.names(!command.returns.status.is_empty()).await?;
         let any = |name: &MailboxName| patterns.iter().any(|pattern| pattern.matches(name.as_str()));
         for line in names.list(&command.selection, &command.returns, any) {
             self.responses.list(&response(&line));
@@ -53,7 +54,7 @@ impl Executor<'_, '_> {
 
     pub(super) async fn lsub(&mut self, reference: &str, pattern: &ListPattern) -> Result<Completed, Stop> {
         let pattern = Matcher::new(&combined(reference, &pattern.0));
-        let (names, _) = self.names().await?;
+        let (names, _) = self.names(false).await?;
         for line in names.lsub(|name| pattern.matches(name.as_str())) {
             self.responses.lsub(&response(&line));
             self.send_when_much().await?;
@@ -63,7 +64,9 @@ impl Executor<'_, '_> {
 
     pub(super) async fn status(&mut self, name: MailboxName, items: Vec<StatusItem>) -> Result<Completed, Stop> {
         let (account, wanted) = (self.account(), store_name(&name)?);
-        let row = self.read(move |snapshot| mailbox::by_name(snapshot, account, &wanted)).await?;
+        let read = move |snapshot: &mut dyn Snapshot| mailbox::by_name(snapshot, account, &wanted);
+        let is_named = |row: &Option<Mailbox>, id| row.as_ref().is_some_and(|row| row.id == id);
+        let row = self.read_and_tell(read, is_named).await?;
         let row = row.ok_or(StoreError::NoSuchMailbox)?;
         self.tell_status(&name, &row, &items);
         Ok(Completed::ok("STATUS completed"))
