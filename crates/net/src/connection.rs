@@ -3,19 +3,28 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_rustls::server::TlsStream;
+use tokio_rustls::{client, server};
 
-use crate::tls::{HandshakeError, Peer, TlsServer};
+use crate::tls::{Alert, HandshakeError, Peer, TlsClient, TlsServer};
+
+/// Time in which an alert that explains a broken connection is looked for.
+const ALERT_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// Octets passed over while it is looked for.
+const ALERT_OCTETS_MAX: usize = 4 * 1_024;
 
 /// A connection as the drivers see it: octets, in clear or under TLS.
 pub enum Connection<S = TcpStream> {
     /// Nothing protects it.
     Plain(S),
-    /// After a handshake. Boxed: the TLS state is large, and a plain connection should not carry its size.
-    Tls(Box<TlsStream<S>>),
+    /// After a handshake with a client. Boxed: the TLS state is large, and a plain connection should not carry its size.
+    Tls(Box<server::TlsStream<S>>),
+    /// After a handshake with a server.
+    TlsToServer(Box<client::TlsStream<S>>),
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
@@ -29,8 +38,41 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 let (stream, peer) = server.accept(stream).await?;
                 Ok((Connection::Tls(Box::new(stream)), peer))
             }
-            Connection::Tls(_) => Err(HandshakeError::AlreadyTls),
+            Connection::Tls(_) | Connection::TlsToServer(_) => Err(HandshakeError::AlreadyTls),
         }
+    }
+
+    /// Performs the client's side of the handshake with the server known as `host`.
+    ///
+    /// # Errors
+    /// As [`TlsClient::connect`], and when TLS is on already.
+    pub async fn connect_tls(self, us: &TlsClient, host: &str) -> Result<(Connection<S>, Peer), HandshakeError> {
+        match self {
+            Connection::Plain(stream) => {
+                let (stream, peer) = us.connect(stream, host).await?;
+                Ok((Connection::TlsToServer(Box::new(stream)), peer))
+            }
+            Connection::Tls(_) | Connection::TlsToServer(_) => Err(HandshakeError::AlreadyTls),
+        }
+    }
+
+    /// The alert behind an error of this connection, if one came: in the error itself, or unread behind a write that
+    /// failed. A server that refuses our certificate under TLS 1.3 closes while we still write.
+    pub async fn alert_behind(&mut self, error: &io::Error) -> Option<Alert> {
+        if let Some(alert) = Alert::in_error(error) {
+            return Some(alert);
+        }
+        if matches!(self, Connection::Plain(_)) {
+            return None;
+        }
+        let reading = async {
+            let mut passed = [0; ALERT_OCTETS_MAX];
+            match self.read(&mut passed).await {
+                Ok(_) => None,
+                Err(error) => Alert::in_error(&error),
+            }
+        };
+        tokio::time::timeout(ALERT_TIME_MAX, reading).await.ok().flatten()
     }
 }
 
@@ -39,6 +81,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Connection<S> {
         match self.get_mut() {
             Connection::Plain(stream) => Pin::new(stream).poll_read(context, into),
             Connection::Tls(stream) => Pin::new(stream.as_mut()).poll_read(context, into),
+            Connection::TlsToServer(stream) => Pin::new(stream.as_mut()).poll_read(context, into),
         }
     }
 }
@@ -48,6 +91,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Connection<S> {
         match self.get_mut() {
             Connection::Plain(stream) => Pin::new(stream).poll_write(context, octets),
             Connection::Tls(stream) => Pin::new(stream.as_mut()).poll_write(context, octets),
+            Connection::TlsToServer(stream) => Pin::new(stream.as_mut()).poll_write(context, octets),
         }
     }
 
@@ -55,6 +99,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Connection<S> {
         match self.get_mut() {
             Connection::Plain(stream) => Pin::new(stream).poll_flush(context),
             Connection::Tls(stream) => Pin::new(stream.as_mut()).poll_flush(context),
+            Connection::TlsToServer(stream) => Pin::new(stream.as_mut()).poll_flush(context),
         }
     }
 
@@ -62,6 +107,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Connection<S> {
         match self.get_mut() {
             Connection::Plain(stream) => Pin::new(stream).poll_shutdown(context),
             Connection::Tls(stream) => Pin::new(stream.as_mut()).poll_shutdown(context),
+            Connection::TlsToServer(stream) => Pin::new(stream.as_mut()).poll_shutdown(context),
         }
     }
 }

@@ -11,6 +11,7 @@
 
 pub mod clock;
 pub mod connection;
+pub mod dns;
 pub mod listener;
 pub mod proxy;
 pub mod tls;

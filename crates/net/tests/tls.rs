@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest;
 use net::Connection;
-use net::tls::{CertificateFiles, HandshakeError, Peer, Reload, TlsServer, crypto_provider};
+use net::tls::{CertificateFiles, ClientCertificates, HandshakeError, Peer, Reload, TlsServer, crypto_provider};
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{CipherSuite, ClientConfig, ProtocolVersion, RootCertStore, SupportedProtocolVersion};
@@ -56,7 +56,7 @@ async fn shake_hands(server: &TlsServer, client: ClientConfig, name: &str) -> Re
     let accepting = Connection::Plain(far).start_tls(server);
     let (connected, accepted) = tokio::join!(connecting, accepting);
     let (connection, peer) = accepted?;
-    Ok((connected?, connection, peer))
+    Ok((connected.map_err(HandshakeError::Failed)?, connection, peer))
 }
 
 fn presented(stream: &TlsStream<DuplexStream>) -> Vec<u8> {
@@ -68,7 +68,7 @@ async fn the_certificate_follows_the_name_and_the_first_is_the_default() {
     let folder = tempfile::tempdir().unwrap();
     let first = certificate(folder.path(), "mail.example.org", &PKCS_ECDSA_P256_SHA256);
     let second = certificate(folder.path(), "*.sante.example", &PKCS_ECDSA_P256_SHA256);
-    let server = TlsServer::open(vec![first.clone(), second.clone()]).unwrap();
+    let server = TlsServer::open(vec![first.clone(), second.clone()], ClientCertificates::Ignored).unwrap();
     let versions = [&rustls::version::TLS13];
     for (name, expected) in [
         ("mail.example.org", Some(&first)),
@@ -95,7 +95,7 @@ async fn both_sides_bind_to_the_same_channel() {
     let folder = tempfile::tempdir().unwrap();
     for (algorithm, hash) in [(&PKCS_ECDSA_P256_SHA256, &digest::SHA256), (&PKCS_ECDSA_P384_SHA384, &digest::SHA384)] {
         let files = certificate(folder.path(), "mail.example.org", algorithm);
-        let server = TlsServer::open(vec![files.clone()]).unwrap();
+        let server = TlsServer::open(vec![files.clone()], ClientCertificates::Ignored).unwrap();
         let client = client(&[&files], &[&rustls::version::TLS13]);
         let (stream, _, peer) = shake_hands(&server, client, "mail.example.org").await.unwrap();
         let label = b"EXPORTER-Channel-Binding";
@@ -112,7 +112,7 @@ async fn both_sides_bind_to_the_same_channel() {
 async fn tls_1_2_has_the_four_suites_and_no_exporter_binding() {
     let folder = tempfile::tempdir().unwrap();
     let files = certificate(folder.path(), "mail.example.org", &PKCS_ECDSA_P256_SHA256);
-    let server = TlsServer::open(vec![files.clone()]).unwrap();
+    let server = TlsServer::open(vec![files.clone()], ClientCertificates::Ignored).unwrap();
     let config = client(&[&files], &[&rustls::version::TLS12]);
     let (stream, _, peer) = shake_hands(&server, config, "mail.example.org").await.unwrap();
     assert_eq!(stream.get_ref().1.protocol_version(), Some(ProtocolVersion::TLSv1_2));
@@ -130,7 +130,7 @@ async fn tls_1_2_has_the_four_suites_and_no_exporter_binding() {
 async fn what_the_client_cannot_do_fails_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let files = certificate(folder.path(), "mail.example.org", &PKCS_ECDSA_P256_SHA256);
-    let server = TlsServer::open(vec![files]).unwrap();
+    let server = TlsServer::open(vec![files], ClientCertificates::Ignored).unwrap();
     let (mut near, far) = tokio::io::duplex(1024);
     near.write_all(b"EHLO client.example.net\r\n").await.unwrap();
     let failed = Connection::Plain(far).start_tls(&server).await.err().unwrap();
@@ -141,7 +141,7 @@ async fn what_the_client_cannot_do_fails_and_says_so() {
 async fn a_changed_certificate_is_served_to_new_connections_and_old_ones_go_on() {
     let folder = tempfile::tempdir().unwrap();
     let old = certificate(folder.path(), "mail.example.org", &PKCS_ECDSA_P256_SHA256);
-    let server = TlsServer::open(vec![old.clone()]).unwrap();
+    let server = TlsServer::open(vec![old.clone()], ClientCertificates::Ignored).unwrap();
     assert!(matches!(server.reload_if_changed(), Reload::Unchanged));
     let before = client(&[&old], &[&rustls::version::TLS13]);
     let (mut stream, mut connection, _) = shake_hands(&server, before, "mail.example.org").await.unwrap();
@@ -172,7 +172,7 @@ fn a_certificate_of_another_key_is_refused_by_name() {
     let one = certificate(folder.path(), "one.example", &PKCS_ECDSA_P256_SHA256);
     let two = certificate(folder.path(), "two.example", &PKCS_ECDSA_P256_SHA256);
     let mixed = CertificateFiles { chain: one.chain, key: two.key };
-    let error = TlsServer::open(vec![mixed]).err().unwrap().to_string();
+    let error = TlsServer::open(vec![mixed], ClientCertificates::Ignored).err().unwrap().to_string();
     assert!(error.contains("one.example.pem") && error.contains("two.example.key"), "{error}");
-    assert!(TlsServer::open(Vec::new()).is_err());
+    assert!(TlsServer::open(Vec::new(), ClientCertificates::Ignored).is_err());
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use delivery::Delivery;
-use net::tls::TlsServer;
+use net::tls::{ClientCertificates, TlsServer};
 use net::{Randomness, SystemRandomness};
 use store::{Store, StoreError};
 
@@ -75,7 +75,8 @@ impl Assembly {
             Tls::None => None,
             Tls::StartTls | Tls::Implicit => {
                 let certificates = self.config.certificates_of(listener);
-                let server = TlsServer::open(certificates).with_context(|| format!("listener {}", listener.name))?;
+                let server = TlsServer::open(certificates, ClientCertificates::Ignored)
+                    .with_context(|| format!("listener {}", listener.name))?;
                 Some(Arc::new(server))
             }
         };

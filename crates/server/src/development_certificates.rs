@@ -65,7 +65,7 @@ impl DevelopmentCertificates {
         let Ok(certificate) = pem.parse_x509() else { return false };
         let remaining = certificate.validity().time_to_expiration().map(|left| left.unsigned_abs());
         remaining.is_some_and(|remaining| remaining > left)
-            && net::tls::TlsServer::open(vec![self.server.clone()]).is_ok()
+            && net::tls::TlsServer::open(vec![self.server.clone()], net::tls::ClientCertificates::Ignored).is_ok()
     }
 }
 

@@ -158,7 +158,7 @@ where
         version: peer.version.to_owned(),
         cipher: peer.cipher,
         bindings: ChannelBindings { tls_exporter: peer.tls_exporter, tls_server_end_point: peer.tls_server_end_point },
-        peer_certificate: peer.certificate,
+        peer_chain: peer.chain,
     };
     machine.handle(Input::TlsEstablished(facts), Instant::now());
     Ok(connection)

@@ -90,8 +90,8 @@ pub struct TlsFacts {
     pub cipher: String,
     /// What SCRAM-PLUS binds to.
     pub bindings: sasl::ChannelBindings,
-    /// The certificate the client showed, DER, verified by the TLS layer.
-    pub peer_certificate: Option<Vec<u8>>,
+    /// The certificates the client showed, DER, its own first: it holds the key of that one, nothing else is verified.
+    pub peer_chain: Vec<Vec<u8>>,
 }
 
 /// What happens to a session.

@@ -74,7 +74,7 @@ impl CertificateFiles {
         let (_, parsed) = X509Certificate::from_der(&leaf).map_err(|error| unusable(error.to_string()))?;
         Ok(Certificate {
             names: names(&parsed),
-            end_point: end_point_hash(&parsed.signature_algorithm.algorithm.to_id_string(), &leaf),
+            end_point: end_point_hash(&parsed, &leaf),
             certified: Arc::new(certified),
         })
     }
@@ -113,10 +113,16 @@ fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
     extension.value.general_names.iter().filter_map(dns).collect()
 }
 
+/// What channels bind to under a certificate of somebody else's.
+pub(super) fn end_point_of(der: &[u8]) -> Option<Vec<u8>> {
+    let (_, certificate) = X509Certificate::from_der(der).ok()?;
+    end_point_hash(&certificate, der)
+}
+
 /// RFC 5929 §4.1: the hash of the certificate's own signature, SHA-256 where that is MD5 or SHA-1. Signatures without
 /// exactly one hash (Ed25519, RSASSA-PSS left to its parameters) have none.
-fn end_point_hash(signature_algorithm: &str, der: &[u8]) -> Option<Vec<u8>> {
-    let algorithm = match signature_algorithm {
+fn end_point_hash(certificate: &X509Certificate<'_>, der: &[u8]) -> Option<Vec<u8>> {
+    let algorithm = match certificate.signature_algorithm.algorithm.to_id_string().as_str() {
         "1.2.840.113549.1.1.4" | "1.2.840.113549.1.1.5" | "1.2.840.10045.4.1" => &digest::SHA256,
         "1.2.840.113549.1.1.11" | "1.2.840.10045.4.3.2" => &digest::SHA256,
         "1.2.840.113549.1.1.12" | "1.2.840.10045.4.3.3" => &digest::SHA384,

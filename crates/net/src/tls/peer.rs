@@ -1,6 +1,6 @@
 //! What a handshake established.
 
-use rustls::ServerConnection;
+use rustls::ConnectionCommon;
 
 /// Label of the `tls-exporter` channel binding (RFC 9266 §2).
 const EXPORTER_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
@@ -14,15 +14,17 @@ pub struct Peer {
     pub cipher: String,
     /// `tls-exporter` (RFC 9266), TLS 1.3 only: TLS 1.2 would need the extended master secret in every session.
     pub tls_exporter: Option<[u8; 32]>,
-    /// `tls-server-end-point` (RFC 5929 §4.1): the hash of the certificate presented.
+    /// `tls-server-end-point` (RFC 5929 §4.1): the hash of the server's certificate.
     pub tls_server_end_point: Option<Vec<u8>>,
-    /// The client's own certificate, DER, when it gave one.
-    pub certificate: Option<Vec<u8>>,
+    /// The certificates the other side showed, DER, its own first: empty when it showed none. It holds the key of the
+    /// first; nothing else about them is verified, but that there are at most [`super::CHAIN_CERTIFICATES_MAX`] of at
+    /// most [`super::CERTIFICATE_OCTETS_MAX`] octets.
+    pub chain: Vec<Vec<u8>>,
 }
 
 impl Peer {
-    /// Reads the facts of a finished handshake in which the certificate with this end-point hash was presented.
-    pub(super) fn of(connection: &ServerConnection, end_point: Option<&[u8]>) -> Peer {
+    /// Reads the facts of a finished handshake in which the server's certificate had this end-point hash.
+    pub(super) fn of<Side>(connection: &ConnectionCommon<Side>, end_point: Option<&[u8]>) -> Peer {
         let version = match connection.protocol_version() {
             Some(rustls::ProtocolVersion::TLSv1_3) => "TLSv1.3",
             _ => "TLSv1.2",
@@ -36,13 +38,13 @@ impl Peer {
             "TLSv1.3" => connection.export_keying_material([0; 32], EXPORTER_LABEL, Some(b"")).ok(),
             _ => None,
         };
-        let client = connection.peer_certificates().and_then(|chain| chain.first());
+        let chain = connection.peer_certificates().unwrap_or_default();
         Peer {
             version,
             cipher,
             tls_exporter,
             tls_server_end_point: end_point.map(<[u8]>::to_vec),
-            certificate: client.map(|certificate| certificate.as_ref().to_vec()),
+            chain: chain.iter().map(|certificate| certificate.as_ref().to_vec()).collect(),
         }
     }
 }

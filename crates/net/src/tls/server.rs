@@ -5,13 +5,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs as provider;
-use rustls::server::{ClientHello, ProducesTickets, ServerSessionMemoryCache, StoresServerSessions};
+use rustls::server::{
+    ClientHello, NoServerSessionStorage, ProducesTickets, ServerSessionMemoryCache, StoresServerSessions,
+};
 use rustls::sign::{SigningKey, SingleCertAndKey};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::certificate::{Certificate, Stamp};
+use super::possession::Possession;
 use super::{CertificateError, CertificateFiles, HANDSHAKE_TIME_MAX, HandshakeError, Peer, crypto_provider};
 
 /// TLS 1.2 sessions remembered; TLS 1.3 resumes by tickets, which cost no memory here.
@@ -28,7 +31,20 @@ pub struct TlsServer {
     files: Vec<CertificateFiles>,
     stamps: Mutex<Vec<Stamp>>,
     served: ArcSwap<Vec<Served>>,
-    resumption: Resumption,
+    clients: Clients,
+}
+
+/// What a listener wants to know of its clients' certificates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientCertificates {
+    /// They are not asked for: where people connect, programs and card readers would prompt them.
+    Ignored,
+    /// They are asked for, and none is refused: [`Peer::chain`] is there to be judged. Sessions are never resumed, so
+    /// that a client is judged anew each time.
+    Requested {
+        /// Subjects, DER, of the authorities that certificates should come from; clients choose theirs by them.
+        hints: Vec<Vec<u8>>,
+    },
 }
 
 struct Served {
@@ -36,10 +52,12 @@ struct Served {
     config: Arc<ServerConfig>,
 }
 
-/// Shared by all certificates and kept when they change, so that a renewal drops no client's tickets.
-struct Resumption {
-    sessions: Arc<dyn StoresServerSessions>,
-    tickets: Arc<dyn ProducesTickets>,
+/// How clients are treated, whichever certificate they are shown.
+enum Clients {
+    /// Nobody in particular, and welcome back: kept when certificates change, so that a renewal drops no tickets.
+    Resuming { sessions: Arc<dyn StoresServerSessions>, tickets: Arc<dyn ProducesTickets> },
+    /// With certificates of their own, and never without showing them.
+    Shown(Arc<Possession>),
 }
 
 /// What [`TlsServer::reload_if_changed`] did.
@@ -58,12 +76,17 @@ impl TlsServer {
     ///
     /// # Errors
     /// The first certificate that cannot be served, or [`CertificateError::None`].
-    pub fn open(files: Vec<CertificateFiles>) -> Result<TlsServer, CertificateError> {
-        let tickets = provider::Ticketer::new().map_err(|error| broken_build(&error))?;
-        let resumption = Resumption { sessions: ServerSessionMemoryCache::new(SESSIONS_REMEMBERED_MAX), tickets };
+    pub fn open(files: Vec<CertificateFiles>, clients: ClientCertificates) -> Result<TlsServer, CertificateError> {
+        let clients = match clients {
+            ClientCertificates::Ignored => Clients::Resuming {
+                sessions: ServerSessionMemoryCache::new(SESSIONS_REMEMBERED_MAX),
+                tickets: provider::Ticketer::new().map_err(|error| broken_build(&error))?,
+            },
+            ClientCertificates::Requested { hints } => Clients::Shown(Arc::new(Possession::new(&hints))),
+        };
         let stamps = files.iter().map(CertificateFiles::stamp).collect();
-        let served = load(&files, &resumption)?;
-        Ok(TlsServer { files, stamps: Mutex::new(stamps), served: ArcSwap::from_pointee(served), resumption })
+        let served = load(&files, &clients)?;
+        Ok(TlsServer { files, stamps: Mutex::new(stamps), served: ArcSwap::from_pointee(served), clients })
     }
 
     /// Reads all certificates again; connections that exist are not touched.
@@ -73,7 +96,7 @@ impl TlsServer {
     pub fn reload(&self) -> Result<(), CertificateError> {
         let stamps = self.files.iter().map(CertificateFiles::stamp).collect();
         *self.stamps.lock().unwrap_or_else(PoisonError::into_inner) = stamps;
-        self.served.store(Arc::new(load(&self.files, &self.resumption)?));
+        self.served.store(Arc::new(load(&self.files, &self.clients)?));
         Ok(())
     }
 
@@ -92,7 +115,7 @@ impl TlsServer {
     /// Shakes hands within [`HANDSHAKE_TIME_MAX`].
     ///
     /// # Errors
-    /// [`HandshakeError::TooSlow`], [`HandshakeError::Failed`].
+    /// [`HandshakeError::TooSlow`], [`HandshakeError::Refused`], [`HandshakeError::Failed`].
     pub async fn accept<S>(&self, stream: S) -> Result<(TlsStream<S>, Peer), HandshakeError>
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -106,7 +129,7 @@ impl TlsServer {
             Ok::<_, std::io::Error>((stream, peer))
         });
         let result = tokio::time::timeout(HANDSHAKE_TIME_MAX, handshake).await;
-        Ok(result.map_err(|_| HandshakeError::TooSlow)??)
+        result.map_err(|_| HandshakeError::TooSlow)?.map_err(HandshakeError::from_io)
     }
 
     /// The first certificate valid for the name asked for whose key the client can verify; then any it can verify for
@@ -127,7 +150,7 @@ impl TlsServer {
     }
 }
 
-fn load(files: &[CertificateFiles], resumption: &Resumption) -> Result<Vec<Served>, CertificateError> {
+fn load(files: &[CertificateFiles], clients: &Clients) -> Result<Vec<Served>, CertificateError> {
     if files.is_empty() {
         return Err(CertificateError::None);
     }
@@ -135,24 +158,36 @@ fn load(files: &[CertificateFiles], resumption: &Resumption) -> Result<Vec<Serve
         .iter()
         .map(|files| {
             let certificate = files.load()?;
-            let config = config(&certificate, resumption).map_err(|error| broken_build(&error))?;
+            let config = config(&certificate, clients).map_err(|error| broken_build(&error))?;
             Ok(Served { certificate, config: Arc::new(config) })
         })
         .collect()
 }
 
-fn config(certificate: &Certificate, resumption: &Resumption) -> Result<ServerConfig, rustls::Error> {
-    let mut config = ServerConfig::builder_with_provider(Arc::new(crypto_provider()))
-        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(SingleCertAndKey::from(certificate.certified.clone())));
-    config.session_storage = resumption.sessions.clone();
-    config.ticketer = resumption.tickets.clone();
-    config.send_tls13_tickets = TICKETS_SENT;
-    Ok(config)
+fn config(certificate: &Certificate, clients: &Clients) -> Result<ServerConfig, rustls::Error> {
+    let builder = ServerConfig::builder_with_provider(Arc::new(crypto_provider()))
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?;
+    let shown = Arc::new(SingleCertAndKey::from(certificate.certified.clone()));
+    // `max_early_data_size` stays 0: early data can be replayed (RFC 8446 §8).
+    Ok(match clients {
+        Clients::Resuming { sessions, tickets } => {
+            let mut config = builder.with_no_client_auth().with_cert_resolver(shown);
+            config.session_storage = sessions.clone();
+            config.ticketer = tickets.clone();
+            config.send_tls13_tickets = TICKETS_SENT;
+            config
+        }
+        Clients::Shown(possession) => {
+            let mut config = builder.with_client_cert_verifier(possession.clone()).with_cert_resolver(shown);
+            // There is no ticketer unless one is set.
+            config.session_storage = Arc::new(NoServerSessionStorage {});
+            config.send_tls13_tickets = 0;
+            config
+        }
+    })
 }
 
 /// What only a fault of the provider or of this build can cause.
-fn broken_build(error: &rustls::Error) -> CertificateError {
+pub(super) fn broken_build(error: &rustls::Error) -> CertificateError {
     CertificateError::Unusable { path: "TLS".into(), reason: error.to_string() }
 }

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use net::tls::{CertificateFiles, TlsServer};
+use net::tls::{CertificateFiles, ClientCertificates, TlsServer};
 
 use super::reader::Section;
 
 /// A certificate that cannot be served is a fault.
 pub(super) fn certificate(section: &Section<'_>, files: &CertificateFiles) {
-    if let Err(error) = TlsServer::open(vec![files.clone()]) {
+    if let Err(error) = TlsServer::open(vec![files.clone()], ClientCertificates::Ignored) {
         section.fault("chain", error, "give readable PEM files of one certificate and its key");
     }
 }

@@ -44,7 +44,7 @@ pub fn tls_facts() -> TlsFacts {
         version: "TLSv1.3".into(),
         cipher: "TLS_AES_256_GCM_SHA384".into(),
         bindings: sasl::ChannelBindings { tls_exporter: Some([1; 32]), tls_server_end_point: None },
-        peer_certificate: None,
+        peer_chain: Vec::new(),
     }
 }
 
