@@ -35,7 +35,7 @@ enum State {
     Body,
 }
 
-/// Octets of a line that tell its field's name, colon included. A longer name is none of ours.
+/// Octets of a line that tell its field's name, white space behind it left aside. A longer name is none of ours.
 pub const NAME_OCTETS_MAX: usize = 64;
 
 impl SubmissionEdit {
@@ -134,8 +134,13 @@ impl SubmissionEdit {
             self.state = State::Body;
             return after;
         }
-        let dropped = is_blind(&Field::cut(&held));
-        self.note(&held);
+        let mut line_start = held.clone();
+        if decisive.is_none() {
+            // White space without end may stand before the colon (RFC 5322 §4.5): the name is known without it.
+            line_start.push(b':');
+        }
+        let dropped = is_blind(&Field::cut(&line_start));
+        self.note(&line_start);
         self.keep_or_drop(&held, dropped, out);
         self.state = match held.ends_with(b"\n") {
             true => State::LineStart { held: Vec::new(), in_bcc: dropped },
@@ -214,6 +219,9 @@ mod tests {
             ("To: a\r\n".into(), format!("To: a\r\n{DATE}{ID}")),
             ("Bcc: a".into(), format!("{DATE}{ID}")),
             ("To: b\r\nBc".into(), format!("To: b\r\nBc\r\n{DATE}{ID}")),
+            (format!("Bcc{}: a\r\n b\r\n\r\n", " ".repeat(200)), format!("{DATE}{ID}\r\n")),
+            (format!("Date{}: a\r\n\r\n", "\t".repeat(200)), format!("Date{}: a\r\n{ID}\r\n", "\t".repeat(200))),
+            ("Bcc\r\n : a\r\n\r\n".into(), format!("Bcc\r\n : a\r\n{DATE}{ID}\r\n")),
             (format!("{}: a\r\n\r\n", "x".repeat(200)), format!("{}: a\r\n{DATE}{ID}\r\n", "x".repeat(200))),
         ] {
             for size in 1..=message.len().max(1) {

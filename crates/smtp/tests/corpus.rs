@@ -34,3 +34,8 @@ fn commands_of_the_corpus() {
 fn bodies_of_the_corpus() {
     replay("body", fuzzed::body);
 }
+
+#[test]
+fn clients_of_the_corpus() {
+    replay("client", fuzzed::client);
+}

@@ -1,12 +1,12 @@
-//! Replays the fuzzing corpus of `tests/corpus/imap` on every run.
+//! Replays the fuzzing corpus of `tests/corpus` on every run.
 
 use std::path::Path;
 
-use crate::properties;
+use crate::{codec, properties};
 
 /// Hands every file of a folder to `run`; the last line printed names the file of a panic.
 fn replay(folder: &str, run: impl Fn(&[u8])) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/corpus/imap").join(folder);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/corpus").join(folder);
     let entries = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let seeds: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
     assert!(!seeds.is_empty(), "no seeds in {}", folder.display());
@@ -18,12 +18,13 @@ fn replay(folder: &str, run: impl Fn(&[u8])) {
 
 #[test]
 fn commands_of_the_corpus() {
-    replay("command", properties::command_holds);
+    replay("imap/command", properties::command_holds);
+    replay("imap/command", codec::agrees);
 }
 
 #[test]
 fn names_of_the_corpus() {
-    replay("name", |octets| {
+    replay("imap/name", |octets| {
         if let Ok(text) = std::str::from_utf8(octets) {
             properties::name_holds(text);
         }
@@ -34,9 +35,14 @@ fn names_of_the_corpus() {
 #[test]
 fn sessions_of_the_corpus() {
     let now = std::time::Instant::now();
-    replay("session", |octets| {
+    replay("imap/session", |octets| {
         for cut in 0..octets.len() {
             properties::session_holds(octets.get(1..).unwrap_or_default(), cut, now);
         }
     });
+}
+
+#[test]
+fn messages_of_the_corpus() {
+    replay("mail/message", codec::fetched);
 }

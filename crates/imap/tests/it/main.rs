@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods, reason = "transcripts are files, and a session needs some moment to begin at")]
 
 mod any;
+mod codec;
 mod corpus;
 mod dialogues;
 mod grammar;

@@ -34,10 +34,14 @@ pub fn name_holds(text: &str) {
     assert!(Matcher::new(text).matches(text) || text.contains('*') || text.contains('%'));
 }
 
-/// A session that is sent these octets, whole or cut at `cut`, says the same, keeps its bounds, and gives memory back.
+/// A session that is sent these octets, whole, cut at `cut`, or in pieces of that size, says the same in
+/// whole lines, keeps its bounds, and gives memory back.
 pub fn session_holds(octets: &[u8], cut: usize, now: Instant) {
     let (left, right) = octets.split_at(cut.min(octets.len()));
-    assert_eq!(conversation(&[octets], now), conversation(&[left, right], now));
+    let whole = conversation(&[octets], now);
+    assert_eq!(whole, conversation(&[left, right], now));
+    let pieces: Vec<&[u8]> = octets.chunks(cut + 1).collect();
+    assert_eq!(whole, conversation(&pieces, now), "in pieces of {}", cut + 1);
 }
 
 /// What a session says to these octets when everybody is let in and every operation goes well.
@@ -58,7 +62,10 @@ fn conversation(pieces: &[&[u8]], now: Instant) -> Vec<u8> {
         session.handle(Input::Received(piece), now);
         while let Some(action) = session.poll() {
             match action {
-                Action::Send(octets) => said.extend(octets),
+                Action::Send(octets) => {
+                    assert!(octets.ends_with(b"\r\n"), "half a line");
+                    said.extend(octets);
+                }
                 Action::Spool(octets) => {
                     assert!((1..=SPOOL_OCTETS_MAX).contains(&octets.len()));
                     said.extend(octets);

@@ -19,15 +19,21 @@ impl<'a> Field<'a> {
         self.name.eq_ignore_ascii_case(name.as_bytes())
     }
 
-    /// Cuts name from value. White space before the colon is obsolete syntax (RFC 5322 §4.5), taken.
+    /// Cuts name from value. White space before the colon is obsolete syntax (RFC 5322 §4.5), taken; a line end there is
+    /// none: what is folded before its colon is no field.
     pub(crate) fn cut(octets: &'a [u8]) -> Field<'a> {
         let cut = memchr::memchr(b':', octets).and_then(|colon| octets.split_at_checked(colon));
-        let named = cut.map(|(name, value)| (name.trim_ascii_end(), value.get(1..).unwrap_or_default()));
+        let named = cut.map(|(name, value)| (without_blank_end(name), value.get(1..).unwrap_or_default()));
         match named.filter(|(name, _)| is_field_name(name)) {
             Some((name, value)) => Field { name, value, octets },
             None => Field { name: b"", value: octets, octets },
         }
     }
+}
+
+fn without_blank_end(name: &[u8]) -> &[u8] {
+    let blank = name.iter().rev().take_while(|octet| matches!(octet, b' ' | b'\t')).count();
+    name.get(..name.len() - blank).unwrap_or(name)
 }
 
 /// `ftext` (RFC 5322 §3.6.8): printable ASCII without the colon.
@@ -98,13 +104,14 @@ mod tests {
 
     #[test]
     fn fields_are_cut_with_their_folding() {
-        let header = b"Subject : a\r\n b\r\nnot a field\r\nX:\n\ty\n\r\nBody: no\r\n";
+        let header = b"Subject : a\r\n b\r\nnot a field\r\nX\r\n : z\r\nX:\n\ty\n\r\nBody: no\r\n";
         let cut: Vec<(&[u8], &[u8])> = fields(header).map(|field| (field.name, field.octets)).collect();
         assert_eq!(
             cut,
             [
                 (&b"Subject"[..], &b"Subject : a\r\n b\r\n"[..]),
                 (&b""[..], &b"not a field\r\n"[..]),
+                (&b""[..], &b"X\r\n : z\r\n"[..]),
                 (&b"X"[..], &b"X:\n\ty\n"[..]),
             ]
         );
