@@ -240,6 +240,19 @@ fn a_354_for_nobody_is_given_an_empty_body() {
 }
 
 #[test]
+fn what_follows_the_last_reply_is_not_read() {
+    #[allow(clippy::disallowed_methods, reason = "a starting point")]
+    let now = Instant::now();
+    let mut client = Session::new(config(Tls::Never), now);
+    client.handle(Input::Received(b"220 hi\r\n250 x\r\n"), now);
+    client.handle(Input::Quit, now);
+    client.handle(Input::Received(b"221 bye\r\nhello\r\n"), now);
+    let actions: Vec<_> = std::iter::from_fn(|| client.poll()).map(|action| format!("{action:?}")).collect();
+    assert_eq!(actions.last().map(String::as_str), Some("Close"));
+    assert!(!actions.iter().any(|action| action.starts_with("Failed")), "{actions:?}");
+}
+
+#[test]
 fn a_server_that_breaks_the_protocol_is_left() {
     let failure = |replies: &[&str], tls| match play(config(tls), replies).1.as_slice() {
         [.., Event::Failed(failure), Event::Closed] => failure.clone(),

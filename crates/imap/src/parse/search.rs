@@ -3,7 +3,7 @@
 use super::cursor::Cursor;
 use super::{DEPTH_MAX, Parsed, Problem, SEARCH_KEYS_MAX, bounded, fetch};
 use crate::command::{ModSeqType, SearchCommand, SearchKey, SearchProgram, SearchReturn};
-use crate::flag::SystemFlags;
+use crate::flag::{Keyword, SystemFlags};
 use crate::sequence::Numbering;
 
 /// `SEARCH [RETURN (…)] [CHARSET c] key key …`.
@@ -181,6 +181,10 @@ fn mod_sequence(cursor: &mut Cursor<'_>) -> Parsed<SearchKey> {
     let mut entry = None;
     if cursor.peek() == Some(b'"') {
         let name = cursor.string_text()?;
+        let flag = name.strip_prefix("/flags/").map(|flag| flag.strip_prefix('\\').unwrap_or(flag));
+        if flag.and_then(Keyword::new).is_none() {
+            return Err(Problem::Expected("/flags/ and a flag"));
+        }
         cursor.space()?;
         let kind = match cursor.word()?.to_ascii_uppercase().as_slice() {
             b"PRIV" => ModSeqType::Private,

@@ -58,7 +58,8 @@ fn conversation(pieces: &[&[u8]], now: Instant) -> Vec<u8> {
     let transport = Transport::Tls(sasl::ChannelBindings::default());
     let mut session = Session::new(Arc::new(config), transport, now);
     let mut said = Vec::new();
-    for piece in pieces {
+    // Also without input the greeting is due.
+    for piece in std::iter::once(&&[][..]).chain(pieces) {
         session.handle(Input::Received(piece), now);
         while let Some(action) = session.poll() {
             match action {

@@ -1,5 +1,7 @@
 //! Address lists (RFC 5322 §3.4 with the obsolete forms of §4.4), read tolerantly.
 
+use std::ops::Range;
+
 use crate::Address;
 
 /// An element of an address list, in the order and shape IMAP's ENVELOPE prints (RFC 9051 §7.5.2).
@@ -109,6 +111,8 @@ impl List {
 #[derive(Default)]
 struct Current {
     text: String,
+    /// Where in `text` the first quoted-string begins and the last one ends: white space in there is meant.
+    quoted: Option<Range<usize>>,
     /// Where in `text` the last `@` outside quotes stands.
     at_sign: Option<usize>,
     comment: Option<String>,
@@ -132,7 +136,9 @@ impl Current {
     }
 
     fn push_quoted(&mut self, quoted: &str) {
+        let start = self.quoted.as_ref().map_or(self.text.len(), |before| before.start);
         self.text.push_str(quoted);
+        self.quoted = Some(start..self.text.len());
     }
 
     fn push_literal(&mut self, literal: &str) {
@@ -154,12 +160,24 @@ impl Current {
             return Some(NamedAddress { name: phrase.or(self.comment), route, local_part, domain });
         }
         let (local_part, domain) = match self.at_sign.and_then(|at_sign| self.text.split_at_checked(at_sign)) {
-            Some((local_part, domain)) => (local_part.trim(), domain.get(1..).unwrap_or_default()),
-            None => (self.text.trim(), ""),
+            Some((local_part, domain)) => (local_part, domain.get(1..).unwrap_or_default()),
+            None => (self.text.as_str(), ""),
         };
-        let domain = domain.split_whitespace().collect();
-        let address = NamedAddress { name: self.comment, route: None, local_part: local_part.to_owned(), domain };
+        let domain = domain.split_ascii_whitespace().collect();
+        let local_part = self.without_blank_ends(local_part).to_owned();
+        let address = NamedAddress { name: self.comment, route: None, local_part, domain };
         Some(address).filter(|address| !address.local_part.is_empty() || !address.domain.is_empty())
+    }
+}
+
+impl Current {
+    /// White space at the ends goes, but neither what was quoted nor what only Unicode calls so (RFC 6531 §3.3).
+    fn without_blank_ends<'a>(&self, local_part: &'a str) -> &'a str {
+        let octets = local_part.len();
+        let blank_start = octets - local_part.trim_ascii_start().len();
+        let blank_end = octets - local_part.trim_ascii_end().len();
+        let (start, end) = self.quoted.as_ref().map_or((octets, 0), |quoted| (quoted.start, quoted.end.min(octets)));
+        local_part.get(blank_start.min(start)..(octets - blank_end).max(end)).unwrap_or_default()
     }
 }
 
@@ -309,6 +327,10 @@ mod tests {
             ("=?utf-8?q?Ren=C3=A9?= <a@b.fr>", "=?utf-8?q?Ren=C3=A9?=|-|a|b.fr"),
             ("\"x@evil\"@b.fr", "-|-|x@evil|b.fr"),
             ("<\"a b\"@b.fr>", "-|-|a b|b.fr"),
+            (" \" a \"@b.fr", "-|-| a |b.fr"),
+            (" a . \" \" @b.fr", "-|-|a .  |b.fr"),
+            (" \u{a0}a @b.fr", "-|-|\u{a0}a|b.fr"),
+            (" @b.fr", "-|-||b.fr"),
             ("<@r1,@r2:a@b.fr>", "-|@r1,@r2|a|b.fr"),
             ("a . b @ c . fr", "-|-|a . b|c.fr"),
             ("<a@[127.0.0.1]>, b@[IPv6:::1]", "-|-|a|[127.0.0.1] -|-|b|[IPv6:::1]"),

@@ -138,7 +138,8 @@ impl Session {
 
     fn received(&mut self, octets: &[u8]) -> Result<(), Failure> {
         let mut rest = octets.iter();
-        while !rest.as_slice().is_empty() {
+        // What follows the reply to QUIT is nobody's.
+        while !rest.as_slice().is_empty() && !matches!(self.stage, Stage::Over) {
             let response = match self.replies.parse(&mut rest) {
                 Ok(response) => response,
                 Err(smtp_proto::Error::NeedsMoreData { .. }) => return Ok(()),

@@ -10,7 +10,7 @@
 mod client;
 
 use mail::ReversePath;
-use smtp::command::{Command, Offered};
+use smtp::command::{Command, Mail, Offered, Rcpt};
 use smtp::dot_stuffing::{DotReader, DotWriter, Reached};
 use smtp::limits::{BUFFERED_OCTETS_MAX, REPLY_LINE_OCTETS_MAX};
 use smtp::line_ends::LineEnds;
@@ -81,13 +81,23 @@ pub fn command(octets: &[u8]) {
         let Ok(command) = Command::parse(line, offered) else { continue };
         let printed = command.to_string();
         assert!(!printed.bytes().any(|octet| octet.is_ascii_control()), "a control character got through");
-        assert_eq!(Command::parse(&printed, offered).as_ref(), Ok(&command), "{printed}");
+        // A domain is printed in A-labels: how it was written does not matter any more.
+        let again = Command::parse(&printed, offered);
+        assert_eq!(again.map(|it| as_if_ascii(it, &printed)), Ok(as_if_ascii(command.clone(), &printed)), "{printed}");
         if let Command::Mail(mail) = &command
             && let ReversePath::Address(address) = &mail.reverse_path
         {
             assert_eq!(address.to_string().parse().as_ref(), Ok(address), "an address that does not read back");
         }
     }
+}
+
+fn as_if_ascii(mut command: Command, printed: &str) -> Command {
+    if let Command::Mail(Mail { internationalized, .. }) | Command::Rcpt(Rcpt { internationalized, .. }) = &mut command
+    {
+        *internationalized = !printed.is_ascii();
+    }
+    command
 }
 
 /// A body: cut at the place the first octet says, it reads the same as whole; without fault it is what a plain reading of
