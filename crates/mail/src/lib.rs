@@ -14,6 +14,7 @@ pub mod mime;
 pub mod refusal;
 pub mod status;
 pub mod trace;
+pub mod trust_cause;
 
 pub use address::{Address, AddressError, LocalPart};
 pub use domain::{Domain, DomainError};
@@ -22,3 +23,4 @@ pub use exchange::{Exchange, MxAnswer};
 pub use language::Language;
 pub use refusal::Refusal;
 pub use status::EnhancedStatus;
+pub use trust_cause::TrustCause;

@@ -3,7 +3,7 @@
 //! Protocol crates choose code and framing (`smtp::reply`, `imap::response`); the reasons are here, so that a reviewer
 //! reads on one page what users may be told. Sentences for SMTP and IMAP4rev1 are ASCII, French without accents.
 
-use crate::{EnhancedStatus, Language};
+use crate::{EnhancedStatus, Language, TrustCause};
 
 /// Why something was refused. Values are carried so that the sentence can name them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +51,13 @@ pub enum Refusal {
     StoreTrouble,
     /// `access.suspended`: the account was disabled during the session.
     AccountSuspended,
+    /// The peer's certificate, or the lack of it, forbids the transaction. The rule is the cause's word.
+    Trust {
+        /// Why.
+        cause: TrustCause,
+        /// The domain in question, or the subject of the certificate.
+        about: Option<String>,
+    },
 }
 
 impl Refusal {
@@ -71,6 +78,7 @@ impl Refusal {
             Refusal::StoreFull => "store.full",
             Refusal::StoreTrouble => "store.trouble",
             Refusal::AccountSuspended => "access.suspended",
+            Refusal::Trust { cause, .. } => cause.word(),
         }
     }
 
@@ -88,6 +96,9 @@ impl Refusal {
             Refusal::StoreFull => EnhancedStatus::new(4, 3, 1),
             Refusal::StoreTrouble => EnhancedStatus::new(4, 3, 0),
             Refusal::AccountSuspended => EnhancedStatus::new(5, 7, 1),
+            Refusal::Trust { cause: TrustCause::TlsRequired, .. } => EnhancedStatus::new(5, 7, 0),
+            Refusal::Trust { cause, .. } if cause.is_transient() => EnhancedStatus::new(4, 7, 1),
+            Refusal::Trust { .. } => EnhancedStatus::new(5, 7, 1),
         }
     }
 
@@ -126,6 +137,7 @@ impl Refusal {
             Refusal::StoreFull => "Place insuffisante sur le serveur, reessayez plus tard.".into(),
             Refusal::StoreTrouble => "Incident de stockage, reessayez plus tard.".into(),
             Refusal::AccountSuspended => "Ce compte est suspendu.".into(),
+            Refusal::Trust { cause, about } => about_cause(cause.sentence(Language::French), about.as_deref()),
         }
     }
 
@@ -153,8 +165,13 @@ impl Refusal {
             Refusal::StoreFull => "Not enough space on the server, try again later.".into(),
             Refusal::StoreTrouble => "Storage trouble, try again later.".into(),
             Refusal::AccountSuspended => "This account is suspended.".into(),
+            Refusal::Trust { cause, about } => about_cause(cause.sentence(Language::English), about.as_deref()),
         }
     }
+}
+
+fn about_cause(sentence: &str, about: Option<&str>) -> String {
+    about.map_or_else(|| sentence.to_owned(), |about| format!("{sentence} ({})", shown(about)))
 }
 
 /// A value somebody else chose, as it may stand in a sentence: printable ASCII, cut where it would crowd out the rest.
@@ -188,9 +205,10 @@ mod tests {
             | Refusal::ContentMalformed
             | Refusal::StoreFull
             | Refusal::StoreTrouble
-            | Refusal::AccountSuspended => (),
+            | Refusal::AccountSuspended
+            | Refusal::Trust { .. } => (),
         };
-        let all = vec![
+        let mut all = vec![
             Refusal::RecipientUnknown,
             Refusal::RecipientDisabled,
             Refusal::RecipientUnlisted { domain: "elsewhere.example".into() },
@@ -206,6 +224,8 @@ mod tests {
             Refusal::StoreTrouble,
             Refusal::AccountSuspended,
         ];
+        let trust = |cause| Refusal::Trust { cause, about: Some("a.mssante.fr".into()) };
+        all.extend(TrustCause::ALL.map(trust));
         all.iter().for_each(of_each);
         all
     }
@@ -245,6 +265,24 @@ mod tests {
                   Storage trouble, try again later. [store.trouble]
             5.7.1 Ce compte est suspendu. [access.suspended]
                   This account is suspended. [access.suspended]
+            5.7.1 Le certificat de l'operateur est expire. (a.mssante.fr) [expired]
+                  The operator's certificate has expired. (a.mssante.fr) [expired]
+            5.7.1 Le certificat de l'operateur n'est pas encore valide. (a.mssante.fr) [not-yet-valid]
+                  The operator's certificate is not valid yet. (a.mssante.fr) [not-yet-valid]
+            5.7.1 Le certificat de l'operateur est revoque. (a.mssante.fr) [revoked]
+                  The operator's certificate is revoked. (a.mssante.fr) [revoked]
+            4.7.1 On ne peut pas savoir maintenant si le certificat de l'operateur est revoque, reessayez plus tard. (a.mssante.fr) [revocation-unknown]
+                  Whether the operator's certificate is revoked cannot be known now, try again later. (a.mssante.fr) [revocation-unknown]
+            5.7.1 Le certificat de l'operateur ne vient pas d'une autorite de l'espace de confiance MSSante, ou n'est pas fait pour cet usage. (a.mssante.fr) [untrusted]
+                  The operator's certificate does not come from an authority of the MSSante trust space, or is not made for this use. (a.mssante.fr) [untrusted]
+            5.7.1 Absent de la liste blanche MSSante. (a.mssante.fr) [unlisted]
+                  Not in the MSSante white list. (a.mssante.fr) [unlisted]
+            5.7.1 Le certificat presente n'est pas un de ceux que la liste blanche MSSante donne a ce domaine. (a.mssante.fr) [dn-mismatch]
+                  The certificate presented is none of those the MSSante white list gives for this domain. (a.mssante.fr) [dn-mismatch]
+            5.7.1 L'operateur n'a pas presente de certificat. (a.mssante.fr) [no-certificate]
+                  The operator presented no certificate. (a.mssante.fr) [no-certificate]
+            5.7.0 L'echange sans TLS est refuse. (a.mssante.fr) [tls-required]
+                  Nothing is exchanged without TLS. (a.mssante.fr) [tls-required]
         "#]].assert_eq(&lines.collect::<String>());
     }
 
@@ -253,6 +291,8 @@ mod tests {
         for value in ["x".repeat(10_000), "é\r\n\0".repeat(1_000), String::new()] {
             let mut refusals = every_refusal();
             refusals.push(Refusal::RecipientUnlisted { domain: value.clone() });
+            let about = |cause| Refusal::Trust { cause, about: Some(value.clone()) };
+            refusals.extend(TrustCause::ALL.map(about));
             refusals.push(Refusal::SenderNotYours { address: value });
             for refusal in refusals {
                 for language in [Language::French, Language::English] {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::Write;
 
 use auth::sasl;
-use mail::{EnhancedStatus, Language, Refusal};
+use mail::{EnhancedStatus, Language, Refusal, TrustCause};
 
 use crate::command::{CommandError, ParameterError};
 use crate::limits::REPLY_LINE_OCTETS_MAX;
@@ -179,6 +179,8 @@ impl Reply {
 fn code(refusal: &Refusal, moment: Moment) -> u16 {
     match (refusal, moment) {
         (Refusal::MessageTooLarge { .. }, _) => 552,
+        (Refusal::Trust { cause: TrustCause::TlsRequired, .. }, _) => 530, // RFC 3207 §4
+        (Refusal::Trust { cause, .. }, _) if !cause.is_transient() => 550,
         (Refusal::QuotaExceeded | Refusal::StoreFull | Refusal::TooManyRecipients { .. }, _)
             if refusal.status().class == 4 =>
         {
@@ -279,6 +281,9 @@ mod tests {
             (Refusal::StoreFull, Moment::Sender, 452),
             (Refusal::StoreTrouble, Moment::Message, 451),
             (Refusal::AccountSuspended, Moment::Sender, 550),
+            (Refusal::Trust { cause: TrustCause::DnMismatch, about: None }, Moment::Message, 550),
+            (Refusal::Trust { cause: TrustCause::RevocationUnknown, about: None }, Moment::Sender, 451),
+            (Refusal::Trust { cause: TrustCause::TlsRequired, about: None }, Moment::Sender, 530),
         ];
         for (refusal, moment, expected) in table {
             let reply = Reply::refused(&refusal, moment, Language::English);
