@@ -4,7 +4,9 @@
 
 pub mod identity;
 pub mod password;
+pub mod preparation;
 pub mod sasl;
 pub mod throttle;
 
 pub use identity::{AccountId, Identity};
+pub use preparation::PreparedPassword;

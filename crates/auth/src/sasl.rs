@@ -57,6 +57,7 @@ pub enum Question {
         password: Secret,
     },
     /// The SCRAM-SHA-256 credentials of this login. Unknown logins get stable false ones, so that strangers learn nothing.
+    /// Never slowed: whoever has to wait waits for `Authorize` or `WrongProof`.
     ScramCredentials {
         /// The login as typed.
         login: String,

@@ -6,6 +6,10 @@
 //! - An address is slowed too, but never queued nor refused: a hospital's users share one. Every account that signed in
 //!   from there lately raises what the address may fail.
 //!
+//! That a login signed in before from an address shortens the way of a right password only. A wrong one hears its refusal
+//! when and as it would for a login that nobody has: [`Admission`] has a turn for each, and no success makes the wrong
+//! one's come sooner (S14).
+//!
 //! Pure: time is passed in as milliseconds since 1970, so that the state survives a restart by [`Throttle::encode`].
 
 mod decay;
@@ -57,15 +61,34 @@ pub enum Source {
     Listed(IpAddr),
 }
 
-/// What is to be done with an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Admission {
-    /// Verify now.
+/// When an attempt has its turn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Turn {
+    /// Now.
+    #[default]
     Now,
-    /// Verify after this time, at most [`DELAY_MAX`].
+    /// After this time, at most [`DELAY_MAX`].
     After(Duration),
-    /// Too many attempts wait already: answer [`crate::sasl::Failure::Throttled`] without verifying.
-    Refuse,
+    /// Too many attempts wait already: [`crate::sasl::Failure::Throttled`].
+    Never,
+}
+
+/// What is to be done with an attempt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Admission {
+    /// When to verify the password, and to let in whoever has the right one. Never later than `wrong`.
+    pub right: Turn,
+    /// When to begin what precedes the refusal of a wrong one. Tells nothing of the login but how often it failed.
+    pub wrong: Turn,
+    reserved: Reserved,
+}
+
+/// The time taken in each queue, in milliseconds, to be given back when the password is right.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Reserved {
+    pair: i64,
+    login: i64,
+    owner: i64,
 }
 
 /// The counters.
@@ -74,8 +97,8 @@ pub struct Throttle {
     pairs: Generations<PairKey, Counter>,
     logins: Generations<LoginKey, Counter>,
     addresses: Generations<AddressKey, Address>,
-    /// When each login last signed in from each address.
-    known: Generations<PairKey, i64>,
+    /// Logins that signed in from an address.
+    owners: Generations<PairKey, Owner>,
 }
 
 /// A digest of the login as typed, lower case: no table of ours holds logins.
@@ -91,6 +114,14 @@ struct Counter {
     failures: Score,
     /// When the attempt admitted last may begin: the next one queues behind it.
     begins_at: i64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Owner {
+    /// When it was credited to the address, in milliseconds since 1970.
+    signed_in_at: i64,
+    /// Failures since the last success, and the queue of those who type right.
+    counter: Counter,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -112,46 +143,50 @@ impl Throttle {
             pairs: Generations::new(entries_max),
             logins: Generations::new(entries_max),
             addresses: Generations::new(entries_max),
-            known: Generations::new(entries_max),
+            owners: Generations::new(entries_max),
         }
     }
 
-    /// What to do with an attempt for this login. Reserves its place in the queue when there is one.
+    /// What to do with an attempt for this login. Reserves its place in the queues when there are any.
     pub fn admit(&mut self, login: &str, source: Source, now_millis: i64) -> Admission {
-        let Source::Address(address) = source else { return Admission::Now };
+        let Source::Address(address) = source else { return Admission::default() };
         let (login, address) = (login_key(login), address_key(address));
         let pair = (login, address);
         let pair_delay = delay(self.pairs.get(&pair), PAIR_FAILURES_FREE, now_millis);
-        let is_known = self.is_known(pair, now_millis);
-        let login_delay = match is_known {
-            true => 0,
-            false => delay(self.logins.get(&login), LOGIN_FAILURES_FREE, now_millis),
-        };
-        let address_delay = match (is_known, self.addresses.get(&address)) {
-            (true, _) | (false, None) => 0,
-            (false, Some(counter)) => counter.delay(now_millis),
-        };
+        let login_delay = delay(self.logins.get(&login), LOGIN_FAILURES_FREE, now_millis);
+        let address_delay = self.addresses.get(&address).map_or(0, |counter| counter.delay(now_millis));
 
         let pair_at = queued(self.pairs.get(&pair), pair_delay, now_millis);
         let login_at = queued(self.logins.get(&login), login_delay, now_millis);
         let at = pair_at.max(login_at).max(now_millis.saturating_add(address_delay));
-        let wait = at.saturating_sub(now_millis);
-        if wait > millis(DELAY_MAX) {
-            return Admission::Refuse;
+        let wrong = turn(at, now_millis);
+        let mut reserved = Reserved::default();
+        if wrong != Turn::Never {
+            if pair_delay > 0 {
+                self.pairs.update(pair, |counter| counter.begins_at = at);
+                reserved.pair = pair_delay;
+            }
+            if login_delay > 0 {
+                self.logins.update(login, |counter| counter.begins_at = at);
+                reserved.login = login_delay;
+            }
         }
-        if pair_delay > 0 {
-            self.pairs.update(pair, |counter| counter.begins_at = at);
+
+        let Some(owner) = self.owner(pair, now_millis) else { return Admission { right: wrong, wrong, reserved } };
+        let owner_delay = delay(Some(&owner.counter), PAIR_FAILURES_FREE, now_millis);
+        let owner_at = queued(Some(&owner.counter), owner_delay, now_millis);
+        if owner_at >= at {
+            return Admission { right: wrong, wrong, reserved };
         }
-        if login_delay > 0 {
-            self.logins.update(login, |counter| counter.begins_at = at);
+        let right = turn(owner_at, now_millis);
+        if owner_delay > 0 && right != Turn::Never {
+            self.owners.update(pair, |owner| owner.counter.begins_at = owner_at);
+            reserved.owner = owner_delay;
         }
-        match u64::try_from(wait) {
-            Ok(0) | Err(_) => Admission::Now,
-            Ok(wait) => Admission::After(Duration::from_millis(wait)),
-        }
+        Admission { right, wrong, reserved }
     }
 
-    /// Counts a wrong password. Unknown logins count like known ones.
+    /// Counts a wrong password, when its turn to be refused has come. Unknown logins count like known ones.
     pub fn failed(&mut self, login: &str, source: Source, now_millis: i64) {
         let Source::Address(address) = source else { return };
         let (login, address) = (login_key(login), address_key(address));
@@ -160,16 +195,52 @@ impl Throttle {
         self.addresses.update(address, |counter| counter.failures.add(1.0, now_millis));
     }
 
-    /// Notes a right password: the pair starts afresh and is known, and the address gains credit.
+    /// Counts a wrong password against whoever guesses where its owner signed in, as soon as it is found wrong: this
+    /// slows the verification of the next one, and no refusal.
+    pub fn guessed(&mut self, login: &str, source: Source, now_millis: i64) {
+        let Source::Address(address) = source else { return };
+        let pair = (login_key(login), address_key(address));
+        if self.owner(pair, now_millis).is_some() {
+            self.owners.update(pair, |owner| owner.counter.failures.add(1.0, now_millis));
+        }
+    }
+
+    /// Notes a right password: the pair is known from now on, and the address gains credit.
+    ///
+    /// The failures that slow refusals stay: were they forgotten, a stranger at the same address would hear that somebody
+    /// signed in.
     pub fn succeeded(&mut self, login: &str, source: Source, now_millis: i64) {
         let Source::Address(address) = source else { return };
         let pair = (login_key(login), address_key(address));
-        self.pairs.remove(&pair);
         // One account signing in again and again earns nothing: it might be the guesser's own.
-        let last = self.known.get(&pair).copied();
-        if last.is_none_or(|last| now_millis.saturating_sub(last) > millis(HALF_LIFE)) {
-            self.known.update(pair, |known| *known = now_millis);
+        let earns = self
+            .owners
+            .get(&pair)
+            .is_none_or(|owner| now_millis.saturating_sub(owner.signed_in_at) > millis(HALF_LIFE));
+        self.owners.update(pair, |owner| {
+            owner.counter.failures = Score::default();
+            if earns {
+                owner.signed_in_at = now_millis;
+            }
+        });
+        if earns {
             self.addresses.update(pair.1, |counter| counter.good_accounts.add(1.0, now_millis));
+        }
+    }
+
+    /// Gives back the places in queues of an attempt that was no guess: it succeeded, or could not be judged.
+    pub fn release(&mut self, login: &str, source: Source, admission: Admission) {
+        let Source::Address(address) = source else { return };
+        let (login, address) = (login_key(login), address_key(address));
+        let Reserved { pair, login: of_login, owner } = admission.reserved;
+        if pair > 0 {
+            self.pairs.update((login, address), |counter| counter.release(pair));
+        }
+        if of_login > 0 {
+            self.logins.update(login, |counter| counter.release(of_login));
+        }
+        if owner > 0 {
+            self.owners.update((login, address), |known| known.counter.release(owner));
         }
     }
 
@@ -178,6 +249,7 @@ impl Throttle {
         let address = address_key(address);
         self.addresses.remove(&address);
         self.pairs.remove_where(|pair| pair.1 == address);
+        self.owners.update_where(|pair| pair.1 == address, |owner| owner.counter = Counter::default());
     }
 
     /// Forgets the failures of a login, at once.
@@ -185,10 +257,18 @@ impl Throttle {
         let login = login_key(login);
         self.logins.remove(&login);
         self.pairs.remove_where(|pair| pair.0 == login);
+        self.owners.update_where(|pair| pair.0 == login, |owner| owner.counter = Counter::default());
     }
 
-    fn is_known(&self, pair: PairKey, now_millis: i64) -> bool {
-        self.known.get(&pair).is_some_and(|last| now_millis.saturating_sub(*last) < millis(KNOWN_FOR))
+    fn owner(&self, pair: PairKey, now_millis: i64) -> Option<Owner> {
+        let owner = self.owners.get(&pair).copied();
+        owner.filter(|owner| now_millis.saturating_sub(owner.signed_in_at) < millis(KNOWN_FOR))
+    }
+}
+
+impl Counter {
+    fn release(&mut self, delay: i64) {
+        self.begins_at = self.begins_at.saturating_sub(delay);
     }
 }
 
@@ -210,6 +290,16 @@ fn queued(counter: Option<&Counter>, delay: i64, now_millis: i64) -> i64 {
     match delay {
         0 => now_millis,
         _ => counter.map_or(now_millis, |counter| counter.begins_at.max(now_millis)).saturating_add(delay),
+    }
+}
+
+fn turn(at: i64, now_millis: i64) -> Turn {
+    match at.saturating_sub(now_millis) {
+        wait if wait > millis(DELAY_MAX) => Turn::Never,
+        wait => match u64::try_from(wait) {
+            Ok(0) | Err(_) => Turn::Now,
+            Ok(wait) => Turn::After(Duration::from_millis(wait)),
+        },
     }
 }
 

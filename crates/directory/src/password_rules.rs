@@ -1,5 +1,6 @@
 //! Which passwords people may choose. Length is what counts; rules of composition are not asked (NIST SP 800-63B §5.1.1).
 
+use auth::{PreparedPassword, preparation::PreparationError};
 use mail::Address;
 
 /// Fewest characters of a chosen password (CNIL, recommendation 2022-100: 12 where failures are slowed).
@@ -17,27 +18,29 @@ pub enum PasswordRuleError {
     /// Over [`OCTETS_MAX`].
     #[error("the password has more than {OCTETS_MAX} octets")]
     TooLong,
-    /// A control character: some client could not send it.
-    #[error("the password holds a control character")]
-    Control,
+    /// A control character, or one that nobody sees: some client could not send it.
+    #[error("the password holds a control character or an invisible one")]
+    Disallowed,
     /// Few different characters, or the login again.
     #[error("the password is too easy to guess")]
     Guessable,
 }
 
-/// Checks a password a person chose for the account with this login.
+/// Checks a password a person chose for the account with this login, and gives it as it is to be hashed.
 ///
 /// # Errors
 /// [`PasswordRuleError`].
-pub fn check(password: &str, login: &Address) -> Result<(), PasswordRuleError> {
-    if password.chars().count() < CHARACTERS_MIN {
-        return Err(PasswordRuleError::TooShort);
-    }
-    if password.len() > OCTETS_MAX {
+pub fn check(typed: &str, login: &Address) -> Result<PreparedPassword, PasswordRuleError> {
+    if typed.len() > OCTETS_MAX {
         return Err(PasswordRuleError::TooLong);
     }
-    if password.chars().any(char::is_control) {
-        return Err(PasswordRuleError::Control);
+    let prepared = PreparedPassword::new(typed).map_err(|error| match error {
+        PreparationError::Empty => PasswordRuleError::TooShort,
+        PreparationError::Disallowed => PasswordRuleError::Disallowed,
+    })?;
+    let password = prepared.expose();
+    if password.chars().count() < CHARACTERS_MIN {
+        return Err(PasswordRuleError::TooShort);
     }
     let mut characters: Vec<char> = password.to_lowercase().chars().collect();
     characters.sort_unstable();
@@ -47,7 +50,7 @@ pub fn check(password: &str, login: &Address) -> Result<(), PasswordRuleError> {
     let rest = folded.replace(login.local_part().as_str(), "").replace(login.domain().as_str(), "");
     match characters.len() < DISTINCT_MIN || rest.chars().count() < CHARACTERS_MIN / 2 {
         true => Err(PasswordRuleError::Guessable),
-        false => Ok(()),
+        false => Ok(prepared),
     }
 }
 
@@ -70,10 +73,10 @@ mod tests {
             ("aaaaaaaaaaaaaaa", Err(PasswordRuleError::Guessable)),
             ("Anne.Martin123", Err(PasswordRuleError::Guessable)),
             ("anne.martin@a.example", Err(PasswordRuleError::Guessable)),
-            ("douze lettres\n", Err(PasswordRuleError::Control)),
+            ("douze lettres\n", Err(PasswordRuleError::Disallowed)),
         ] {
-            assert_eq!(check(password, &login), verdict, "{password}");
+            assert_eq!(check(password, &login).map(|_| ()), verdict, "{password}");
         }
-        assert_eq!(check(&"motdepasse".repeat(200), &login), Err(PasswordRuleError::TooLong));
+        assert_eq!(check(&"motdepasse".repeat(200), &login).map(|_| ()), Err(PasswordRuleError::TooLong));
     }
 }

@@ -1,6 +1,7 @@
 //! Answers the questions of SASL exchanges: from the directory in the store, with Argon2id off the network threads,
 //! bounded in parallel, behind a cache of verified passwords and a throttle.
 
+mod attempt;
 mod secret;
 mod throttle;
 
@@ -12,8 +13,8 @@ use std::time::{Duration, Instant};
 use auth::password::cache::Ticket;
 use auth::password::{StoredCredential, VerifiedPasswords, scram, verify_any};
 use auth::sasl::{Answer, Failure, Question, ScramCredentials, Secret};
-use auth::throttle::{Admission, Source};
-use auth::{AccountId, Identity};
+use auth::throttle::Source;
+use auth::{AccountId, Identity, PreparedPassword};
 use directory::login;
 use ipnet::IpNet;
 use mail::Language;
@@ -21,9 +22,10 @@ use net::{Randomness, SystemRandomness};
 use store::{Snapshot, Store, StoreError};
 use tokio::sync::Semaphore;
 
+use self::attempt::Attempt;
+pub use self::attempt::REFUSED_AFTER;
 use self::throttle::KeptThrottle;
 use crate::config::Passwords;
-use crate::machine::now;
 use crate::sessions::Session;
 use crate::telemetry::{Metrics, OutcomeLabels};
 
@@ -32,6 +34,9 @@ const WAITING_MAX: usize = 4_096;
 
 /// Time a sign-in waits for a place to hash before it is told to come back.
 const WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// No SCRAM challenge leaves sooner: what looking up a known login takes longer than an unknown one stays hidden (S14).
+const CHALLENGE_AFTER: Duration = Duration::from_millis(20);
 
 /// Who may sign in, and how surely. Shared by all sessions.
 pub struct Authenticator {
@@ -85,9 +90,9 @@ impl Authenticator {
             Question::Password { login, acting_for, password } => {
                 self.password(source, login, acting_for, password).await
             }
-            Question::ScramCredentials { login } => self.scram_credentials(source, login).await,
+            Question::ScramCredentials { login } => self.scram_credentials(login).await,
             Question::Authorize { login, acting_for } => self.authorize(source, login, acting_for).await,
-            Question::WrongProof { login } => self.wrong(source, &login),
+            Question::WrongProof { login } => Answer::Refused(self.attempt(&login, source).wrong(Duration::ZERO).await),
         };
         let outcome = match &answer {
             Answer::Accepted(_) => "accepted",
@@ -116,36 +121,48 @@ impl Authenticator {
     }
 
     async fn password(&self, source: Source, login: String, acting_for: Option<String>, password: Secret) -> Answer {
-        if let Err(failure) = self.admitted(&login, source).await {
+        let mut attempt = self.attempt(&login, source);
+        if let Err(failure) = attempt.turn().await {
             return Answer::Refused(failure);
         }
+        let begun = Instant::now();
         // Taken before the hash is read: a password that changes from here on is not remembered.
         let ticket = self.verified().ticket();
         let Ok(known) = self.look_up(&login).await else {
+            attempt.withdraw();
             return Answer::Refused(Failure::Unavailable);
         };
         let active = known.filter(|known| known.active);
-        let verified = match &active {
-            Some(known) if self.verified().contains(known.account, password.expose(), Instant::now()) => true,
-            _ => match self.verify(active.as_ref(), password, ticket).await {
-                Ok(verified) => verified,
-                Err(failure) => return Answer::Refused(failure),
-            },
+        let verified = match PreparedPassword::new(password.expose()) {
+            Ok(password) => self.verify(active.as_ref(), password, ticket).await,
+            // Nobody's password (RFC 8265 §4.2): wrong like any other, without the work.
+            Err(_) => Ok(false),
         };
-        match active.filter(|_| verified) {
-            Some(known) => self.accept(source, &login, &known, acting_for.as_deref()).await,
-            None => self.wrong(source, &login),
+        let entered = match verified {
+            Ok(true) => self.entered(active, acting_for.as_deref(), &login).await,
+            Ok(false) => Ok(None),
+            Err(failure) => Err(failure),
+        };
+        attempt.conclude(entered, begun.elapsed()).await
+    }
+
+    /// Whether the password is right: from memory, or by hashing.
+    async fn verify(
+        &self,
+        active: Option<&Known>,
+        password: PreparedPassword,
+        ticket: Ticket,
+    ) -> Result<bool, Failure> {
+        let account = active.map_or(NOBODY, |known| known.account);
+        let remembered = self.verified().contains(account, password.expose(), Instant::now());
+        match active {
+            Some(_) if remembered => Ok(true),
+            active => self.hash(active, password, ticket).await,
         }
     }
 
-    /// Counts a wrong password or proof, of known and unknown logins alike.
-    fn wrong(&self, source: Source, login: &str) -> Answer {
-        self.throttle.with(|throttle| throttle.failed(login, source, now_millis()));
-        Answer::Refused(Failure::Credentials)
-    }
-
     /// Hashes, also for nobody: unknown and disabled accounts take the same time (S14).
-    async fn verify(&self, known: Option<&Known>, password: Secret, ticket: Ticket) -> Result<bool, Failure> {
+    async fn hash(&self, known: Option<&Known>, password: PreparedPassword, ticket: Ticket) -> Result<bool, Failure> {
         let _waiting = self.waiting.try_acquire().map_err(|_| Failure::Unavailable)?;
         let permit = tokio::time::timeout(WAIT_MAX, self.hashing.clone().acquire_owned());
         let permit = permit.await.map_err(|_| Failure::Unavailable)?.map_err(|_| Failure::Unavailable)?;
@@ -154,7 +171,7 @@ impl Authenticator {
             None => (None, Vec::new()),
         };
         let hashing = tokio::task::spawn_blocking(move || {
-            let verified = verify_any(&credentials, password.expose());
+            let verified = verify_any(&credentials, &password);
             drop(permit);
             (verified, password)
         });
@@ -166,62 +183,60 @@ impl Authenticator {
         Ok(verified)
     }
 
-    /// Whoever waits for wrong passwords waits here too: wrong proofs count like them.
-    async fn scram_credentials(&self, source: Source, login: String) -> Answer {
-        if let Err(failure) = self.admitted(&login, source).await {
-            return Answer::Refused(failure);
-        }
-        match self.look_up(&login).await {
-            Ok(known) => {
-                let real = known.filter(|known| known.active).and_then(|known| known.scram());
-                let credentials = real.unwrap_or_else(|| {
-                    let stable = login.trim().to_lowercase();
-                    scram::false_credentials(&self.false_credentials_key, &stable)
-                });
-                Answer::Scram(credentials)
-            }
-            Err(_) => Answer::Refused(Failure::Unavailable),
-        }
+    /// Everyone is answered, and at the same time: who has to wait hears so when the proof is known.
+    async fn scram_credentials(&self, login: String) -> Answer {
+        let leaves_at = tokio::time::Instant::now() + CHALLENGE_AFTER;
+        let Ok(known) = self.look_up(&login).await else {
+            return Answer::Refused(Failure::Unavailable);
+        };
+        let (key, stable) = (&self.false_credentials_key, spelling(&login));
+        let active = known.as_ref().is_some_and(|known| known.active);
+        let credentials = match known.and_then(Known::scram) {
+            Some(real) if active => real,
+            Some(real) => scram::disarmed(real, key, &stable),
+            None => scram::false_credentials(key, &stable),
+        };
+        tokio::time::sleep_until(leaves_at).await;
+        Answer::Scram(credentials)
     }
 
     async fn authorize(&self, source: Source, login: String, acting_for: Option<String>) -> Answer {
-        match self.look_up(&login).await {
-            Ok(Some(known)) if known.active => self.accept(source, &login, &known, acting_for.as_deref()).await,
-            Ok(_) => Answer::Refused(Failure::Credentials),
-            Err(_) => Answer::Refused(Failure::Unavailable),
+        let mut attempt = self.attempt(&login, source);
+        if let Err(failure) = attempt.turn().await {
+            return Answer::Refused(failure);
         }
+        let begun = Instant::now();
+        let entered = match self.look_up(&login).await {
+            Ok(known) => self.entered(known.filter(|known| known.active), acting_for.as_deref(), &login).await,
+            Err(_) => Err(Failure::Unavailable),
+        };
+        attempt.conclude(entered, begun.elapsed()).await
     }
 
     /// The person is who they say. Until boxes can be shared, a person acts for their own only.
-    async fn accept(&self, source: Source, login: &str, known: &Known, acting_for: Option<&str>) -> Answer {
+    async fn entered(
+        &self,
+        person: Option<Known>,
+        acting_for: Option<&str>,
+        login: &str,
+    ) -> Result<Option<Identity>, Failure> {
+        let Some(known) = person else { return Ok(None) };
         if let Some(box_named) = acting_for.filter(|name| *name != login) {
-            match self.look_up(box_named).await {
-                Ok(Some(other)) if other.account == known.account => {}
-                Ok(_) => return Answer::Refused(Failure::Credentials),
-                Err(_) => return Answer::Refused(Failure::Unavailable),
+            let other = self.look_up(box_named).await.map_err(|_| Failure::Unavailable)?;
+            if other.is_none_or(|other| other.account != known.account) {
+                return Ok(None);
             }
         }
-        self.throttle.with(|throttle| throttle.succeeded(login, source, now_millis()));
-        Answer::Accepted(Identity { person: known.account, acting_for: known.account, language: known.language })
+        Ok(Some(Identity { person: known.account, acting_for: known.account, language: known.language }))
     }
 
-    /// Waits out the delay that earlier failures earned.
-    async fn admitted(&self, login: &str, source: Source) -> Result<(), Failure> {
-        match self.throttle.with(|throttle| throttle.admit(login, source, now_millis())) {
-            Admission::Now => Ok(()),
-            Admission::After(delay) => {
-                tokio::time::sleep(delay).await;
-                Ok(())
-            }
-            Admission::Refuse => Err(Failure::Throttled),
-        }
+    fn attempt(&self, login: &str, source: Source) -> Attempt<'_> {
+        Attempt::begin(&self.throttle, spelling(login), source)
     }
 
     async fn look_up(&self, login: &str) -> Result<Option<Known>, StoreError> {
-        let Some(address) = login::address(login) else {
-            return Ok(None);
-        };
-        let found = self.store.read(move |snapshot| known(snapshot, &address)).await;
+        let address = login::address(login);
+        let found = self.store.read(move |snapshot| known(snapshot, address.as_ref())).await;
         found.inspect_err(|error| tracing::warn!(%error, "cannot look up a login"))
     }
 
@@ -237,21 +252,33 @@ impl Authenticator {
     }
 }
 
-fn known(snapshot: &mut dyn Snapshot, address: &mail::Address) -> Result<Option<Known>, StoreError> {
-    let Some(holder) = store::address::find(snapshot, address)? else {
-        return Ok(None);
+/// Reads all three tables whether the address is found or not: how long it takes says nothing (S14).
+fn known(snapshot: &mut dyn Snapshot, address: Option<&mail::Address>) -> Result<Option<Known>, StoreError> {
+    let holder = match address {
+        Some(address) => store::address::find(snapshot, address)?,
+        None => None,
     };
-    let Some(account) = store::account::find(snapshot, holder.account)? else {
-        return Ok(None);
-    };
-    let credentials = store::credential::list(snapshot, holder.account)?;
-    Ok(Some(Known {
+    let id = holder.map_or(NOBODY, |holder| holder.account);
+    let account = store::account::find(snapshot, id)?;
+    let credentials = store::credential::list(snapshot, id)?;
+    Ok(account.map(|account| Known {
         account: account.id,
         language: account.language,
         active: account.state == store::account::State::Active,
         credentials: credentials.iter().filter_map(|one| StoredCredential::parse(&one.kind, &one.secret)).collect(),
     }))
 }
+
+/// One text for all spellings of a login: failures of one are failures of all, and its false salt is one.
+fn spelling(login: &str) -> String {
+    match login::address(login) {
+        Some(address) => address.to_string(),
+        None => login.trim().to_lowercase(),
+    }
+}
+
+/// An account that is never made: the store counts them from 1.
+const NOBODY: AccountId = AccountId(0);
 
 impl Known {
     fn scram(self) -> Option<ScramCredentials> {
@@ -260,8 +287,4 @@ impl Known {
             StoredCredential::Password(_) => None,
         })
     }
-}
-
-fn now_millis() -> i64 {
-    now().0
 }

@@ -50,10 +50,11 @@ impl VerifiedPasswords {
         }
     }
 
-    /// Whether this password of this account was verified within [`TIME_TO_LIVE`].
+    /// Whether this password, prepared, of this account was verified within [`TIME_TO_LIVE`].
     pub fn contains(&self, account: AccountId, password: &str, now: Instant) -> bool {
-        let Some(entries) = self.accounts.get(&account) else { return false };
+        // Hashed also for an account that is not here: being remembered must not show (S14).
         let hash = self.hash(account, password);
+        let Some(entries) = self.accounts.get(&account) else { return false };
         entries
             .iter()
             .any(|entry| entry.expires > now && constant_time::verify_slices_are_equal(&entry.hash, &hash).is_ok())

@@ -33,6 +33,11 @@ pub fn false_credentials(server_secret: &[u8; 32], login: &str) -> ScramCredenti
     ScramCredentials { salt, iterations: ITERATIONS, stored_key, server_key }
 }
 
+/// What a disabled account's login is shown: its salt, so that nobody hears it was disabled, with keys no secret fits.
+pub fn disarmed(real: ScramCredentials, server_secret: &[u8; 32], login: &str) -> ScramCredentials {
+    ScramCredentials { salt: real.salt, iterations: real.iterations, ..false_credentials(server_secret, login) }
+}
+
 /// The text a store keeps: `SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey`, each in base64, as PostgreSQL writes it.
 pub fn to_stored(credentials: &ScramCredentials) -> String {
     let [salt, stored, server] = [&credentials.salt[..], &credentials.stored_key, &credentials.server_key]

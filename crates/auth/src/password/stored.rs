@@ -1,6 +1,7 @@
 //! Credentials as a store keeps them: the word of their kind, and a text.
 
 use super::{GeneratedSecret, PasswordHash, PasswordHashError, SALT_OCTETS, scram};
+use crate::PreparedPassword;
 use crate::sasl::ScramCredentials;
 
 /// One credential of an account.
@@ -32,8 +33,11 @@ impl StoredCredential {
     ///
     /// # Errors
     /// [`PasswordHashError`] when there is no memory for hashing.
-    pub fn of_chosen(password: &str, salt: [u8; SALT_OCTETS]) -> Result<StoredCredential, PasswordHashError> {
-        Ok(StoredCredential::Password(PasswordHash::new(password, salt)?))
+    pub fn of_chosen(
+        password: &PreparedPassword,
+        salt: [u8; SALT_OCTETS],
+    ) -> Result<StoredCredential, PasswordHashError> {
+        Ok(StoredCredential::Password(PasswordHash::new(password.expose(), salt)?))
     }
 
     /// The word of its kind: `password` or `scram-sha-256`.
@@ -64,7 +68,8 @@ impl StoredCredential {
 
 /// Whether the password is one of these credentials'. With none, for an unknown or disabled account, the same work is
 /// done for nothing (S14).
-pub fn verify_any(stored: &[StoredCredential], password: &str) -> bool {
+pub fn verify_any(stored: &[StoredCredential], password: &PreparedPassword) -> bool {
+    let password = password.expose();
     let hashes: Vec<&PasswordHash> = stored
         .iter()
         .filter_map(|credential| match credential {
@@ -92,12 +97,13 @@ mod tests {
         for credential in &stored {
             assert_eq!(StoredCredential::parse(credential.kind(), &credential.to_text()).as_ref(), Some(credential));
         }
-        assert!(verify_any(&stored, secret.expose()));
-        assert!(!verify_any(&stored, "another"));
-        assert!(!verify_any(&stored[1..], secret.expose()), "SCRAM credentials verify no PLAIN");
-        assert!(!verify_any(&[], ""));
-        let chosen = StoredCredential::of_chosen("a chosen one", [3; 16]).unwrap();
-        assert!(verify_any(&[stored[0].clone(), chosen], "a chosen one"));
+        let typed = |text: &str| PreparedPassword::new(text).unwrap();
+        assert!(verify_any(&stored, &typed(secret.expose())));
+        assert!(!verify_any(&stored, &typed("another")));
+        assert!(!verify_any(&stored[1..], &typed(secret.expose())), "SCRAM credentials verify no PLAIN");
+        assert!(!verify_any(&[], &typed("x")));
+        let chosen = StoredCredential::of_chosen(&typed("l'été à la mer"), [3; 16]).unwrap();
+        assert!(verify_any(&[stored[0].clone(), chosen], &typed("l'e\u{301}te\u{301}\u{a0}a\u{300} la mer")));
         assert_eq!(StoredCredential::parse("plain", "secret"), None);
     }
 }

@@ -1,8 +1,9 @@
 //! `SCRAM-SHA-256` and `-PLUS` (RFC 5802, RFC 7677): messages and proofs; the order of steps is [`super::Exchange`]'s.
 //!
 //! A failure leaves by the protocol's own reply (535, NO): SASL carries data with success only (RFC 4422 §3.6), so no
-//! `server-error` is sent. User names and passwords are taken as typed: generated secrets are ASCII, on which SASLprep
-//! changes nothing, and the directory folds the logins.
+//! `server-error` is sent. User names are prepared by the directory (RFC 8265 in SASLprep's place). Secrets are not ours to
+//! prepare: the client derives its keys from what it prepared, and as only generated secrets have SCRAM credentials, which
+//! are ASCII, SASLprep and its successor give it the same.
 
 use aws_lc_rs::{constant_time, digest, hmac};
 use base64::{Engine, prelude::BASE64_STANDARD};

@@ -44,6 +44,11 @@ impl<K: Hash + Eq + Copy, V: Default> Generations<K, V> {
         self.old.retain(|key, _| !doomed(key));
     }
 
+    pub(super) fn update_where(&mut self, chosen: impl Fn(&K) -> bool, change: impl Fn(&mut V)) {
+        let entries = self.young.iter_mut().chain(&mut self.old);
+        entries.filter(|(key, _)| chosen(key)).for_each(|(_, value)| change(value));
+    }
+
     /// Every entry, the old ones first: inserted in this order they age as before.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.old.iter().chain(&self.young)

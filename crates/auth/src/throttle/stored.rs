@@ -2,9 +2,9 @@
 
 use super::decay::Score;
 use super::generations::Generations;
-use super::{Address, Counter, ENTRIES_MAX, PairKey, Throttle};
+use super::{Address, Counter, ENTRIES_MAX, Owner, PairKey, Throttle};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Why stored counters could not be read. Starting with empty ones is right then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,10 +29,11 @@ impl Throttle {
             score(out, address.failures);
             score(out, address.good_accounts);
         });
-        table(&mut out, &self.known, |out, (login, address), last| {
+        table(&mut out, &self.owners, |out, (login, address), owner| {
             out.extend(login.to_be_bytes());
             out.extend(address.to_be_bytes());
-            out.extend(last.to_be_bytes());
+            out.extend(owner.signed_in_at.to_be_bytes());
+            score(out, owner.counter.failures);
         });
         out
     }
@@ -60,8 +61,9 @@ impl Throttle {
             throttle.addresses.update(key, |address| *address = Address { failures, good_accounts });
         }
         for _ in 0..reader.count()? {
-            let (pair, last) = (reader.pair()?, i64::from_be_bytes(reader.take()?));
-            throttle.known.update(pair, |known| *known = last);
+            let (pair, signed_in_at) = (reader.pair()?, i64::from_be_bytes(reader.take()?));
+            let counter = Counter { failures: reader.score()?, begins_at: 0 };
+            throttle.owners.update(pair, |owner| *owner = Owner { signed_in_at, counter });
         }
         match reader.0 {
             [] => Ok(throttle),

@@ -21,8 +21,8 @@ pub(super) fn make(chosen: Option<&str>, login: &Address) -> Result<NewPassword,
     match chosen {
         None => hash_generated(&generate()),
         Some(password) => {
-            directory::password_rules::check(password, login).map_err(Failed::because)?;
-            let credential = StoredCredential::of_chosen(password, random()).map_err(Failed::because)?;
+            let password = directory::password_rules::check(password, login).map_err(Failed::because)?;
+            let credential = StoredCredential::of_chosen(&password, random()).map_err(Failed::because)?;
             Ok(NewPassword { credentials: vec![credential], generated: None })
         }
     }
