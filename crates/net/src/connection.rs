@@ -1,6 +1,7 @@
 //! A stream that is plain until it becomes TLS.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -25,6 +26,19 @@ pub enum Connection<S = TcpStream> {
     Tls(Box<server::TlsStream<S>>),
     /// After a handshake with a server.
     TlsToServer(Box<client::TlsStream<S>>),
+}
+
+impl Connection {
+    /// Connects to a server, in clear.
+    ///
+    /// # Errors
+    /// Those of the kernel, and [`io::ErrorKind::TimedOut`] after `time`: its own would be two minutes.
+    pub async fn open(to: SocketAddr, time: Duration) -> io::Result<Connection> {
+        let connecting = tokio::time::timeout(time, TcpStream::connect(to)).await;
+        let stream = connecting.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        let _ = stream.set_nodelay(true);
+        Ok(Connection::Plain(stream))
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {

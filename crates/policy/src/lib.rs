@@ -4,10 +4,12 @@
 //! [`mail::Refusal`]s; this crate is the only one that gives them for a reason of policy.
 
 pub mod content;
+pub mod mx;
 pub mod quota;
 pub mod recipient;
 pub mod submission;
 
 pub use content::ContentLimits;
+pub use mx::MxRules;
 pub use recipient::{Holder, RecipientFacts};
 pub use submission::SubmissionFacts;

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig};
+use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError as Failure, NetError};
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
+use hickory_resolver::system_conf::read_system_conf;
 use mail::{Domain, Exchange, MxAnswer};
 
 use super::{Answering, DnsError, Resolver};
@@ -49,7 +51,10 @@ pub enum Servers {
 
 /// A resolver with a cache.
 pub struct Hickory {
-    resolver: TokioResolver,
+    /// Asks whichever server answers fastest.
+    pool: TokioResolver,
+    /// Each server by itself, where there are several.
+    single: Vec<TokioResolver>,
     answer_time: Duration,
 }
 
@@ -67,33 +72,55 @@ impl Hickory {
     /// # Errors
     /// As [`Hickory::new`].
     pub fn patient(servers: &Servers, attempt: Duration, answer_time: Duration) -> Result<Hickory, DnsError> {
-        let mut builder = match servers {
-            Servers::System => TokioResolver::builder_tokio().map_err(|error| temporary(&error))?,
-            Servers::These(addresses) if addresses.is_empty() => {
-                return Err(DnsError::Temporary("no DNS server is configured".to_owned()));
+        let (servers, hosts_file) = match servers {
+            Servers::System => {
+                let (config, _) = read_system_conf().map_err(|error| temporary(&error))?;
+                (config.name_servers().to_vec(), ResolveHosts::Always)
             }
-            Servers::These(addresses) => {
-                let config = ResolverConfig::from_parts(None, Vec::new(), addresses.iter().map(server).collect());
-                TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
-            }
+            Servers::These(addresses) => (addresses.iter().map(server).collect(), ResolveHosts::Never),
         };
-        let options = builder.options_mut();
-        if let Servers::These(_) = servers {
-            options.use_hosts_file = ResolveHosts::Never;
+        if servers.is_empty() {
+            return Err(DnsError::Temporary("no DNS server is configured".to_owned()));
         }
-        options.timeout = attempt;
-        options.attempts = REPETITIONS;
-        options.cache_size = ANSWERS_REMEMBERED_MAX;
-        options.positive_max_ttl = Some(REMEMBERED_MAX);
-        options.negative_max_ttl = Some(ABSENCE_REMEMBERED_MAX);
-        let resolver = builder.build().map_err(|error| temporary(&error))?;
-        Ok(Hickory { resolver, answer_time })
+        let build = |servers: Vec<NameServerConfig>| {
+            let config = ResolverConfig::from_parts(None, Vec::new(), servers);
+            let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+            let options = builder.options_mut();
+            options.use_hosts_file = hosts_file;
+            options.timeout = attempt;
+            options.attempts = REPETITIONS;
+            options.cache_size = ANSWERS_REMEMBERED_MAX;
+            options.positive_max_ttl = Some(REMEMBERED_MAX);
+            options.negative_max_ttl = Some(ABSENCE_REMEMBERED_MAX);
+            builder.build().map_err(|error| temporary(&error))
+        };
+        let single = match servers.len() {
+            1 => Vec::new(),
+            _ => servers.iter().map(|server| build(vec![server.clone()])).collect::<Result<_, _>>()?,
+        };
+        Ok(Hickory { pool: build(servers)?, single, answer_time })
+    }
+
+    /// Asks. The pool takes the first SERVFAIL or REFUSED for the answer of all (hickory 0.26), so the servers are then
+    /// asked one after the other.
+    async fn lookup(&self, name: &Name, kind: RecordType) -> Result<Lookup, NetError> {
+        let first = self.pool.lookup(name.clone(), kind).await;
+        if !matches!(first, Err(NetError::Dns(Failure::ResponseCode(_)))) {
+            return first;
+        }
+        for server in &self.single {
+            match server.lookup(name.clone(), kind).await {
+                Err(error) if !error.is_no_records_found() => {}
+                answer => return answer,
+            }
+        }
+        first
     }
 
     /// The records of one kind, aliases followed; never none.
     async fn records(&self, name: Name, kind: RecordType) -> Result<Vec<Record>, DnsError> {
         let asking = async {
-            match self.resolver.lookup(name.clone(), kind).await {
+            match self.lookup(&name, kind).await {
                 Ok(lookup) => {
                     let wanted = lookup.answers().iter().filter(|record| record.record_type() == kind);
                     let records: Vec<Record> = wanted.take(RECORDS_MAX).cloned().collect();
@@ -113,7 +140,7 @@ impl Hickory {
     async fn absence(&self, name: Name) -> DnsError {
         let (mut seen, mut name) = (HashSet::from([name.clone()]), name);
         for _ in 0..ALIASES_MAX {
-            let answer = match self.resolver.lookup(name, RecordType::CNAME).await {
+            let answer = match self.lookup(&name, RecordType::CNAME).await {
                 Ok(answer) => answer,
                 Err(error) if error.is_nx_domain() || error.is_no_records_found() => return DnsError::NoRecords,
                 Err(error) => return temporary(&error),
