@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use delivery::{Config, Delivery, Door, Origin, Surroundings};
 use mail::envelope::{Envelope, ForwardPath, Recipient, ReversePath};
 use mail::trace::Protocol;
-use mail::{Address, BodyKind, Language};
+use mail::{Address, Language};
 use store::{Store, StoreError, UnixMillis};
 
 const ACCOUNTS: usize = 100;
@@ -99,13 +99,8 @@ async fn bring(delivery: &Delivery, message: &[u8], to: usize) {
     for chunk in message.chunks(16 * 1024) {
         incoming.write(chunk).await.unwrap();
     }
-    let envelope = Envelope {
-        reverse_path: ReversePath::Address("zoe@b.example".parse().unwrap()),
-        recipients: vec![Recipient { forward_path: path, original: None }],
-        body: BodyKind::default(),
-        smtputf8: false,
-        declared_octets: None,
-    };
+    let mut envelope = Envelope::new(ReversePath::Address("zoe@b.example".parse().unwrap()));
+    envelope.recipients.push(Recipient::new(path));
     let client_address = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let origin = Origin { client_name: "x".into(), client_address, tls: None, protocol: Protocol::default() };
     incoming.accept(&envelope, &origin).await.unwrap();

@@ -108,7 +108,7 @@ pub fn return_path(path: &ReversePath) -> String {
 
 /// `Original-Recipient: rfc822;…` with its CRLF (RFC 8098 §2.3).
 pub fn original_recipient(recipient: &OriginalRecipient) -> String {
-    let address = without_controls(&recipient.address);
+    let address = without_controls(&recipient.ascii_address());
     let words = format!("{};{}", atom(&recipient.address_type), cut(&address, ORIGINAL_OCTETS_MAX));
     fold("Original-Recipient", words.split(' '))
 }

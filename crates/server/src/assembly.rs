@@ -104,6 +104,7 @@ impl Assembly {
             mechanisms: listener.mechanisms.clone(),
             nonce,
             dsn: smtp::server::Dsn::Refused,
+            require_tls: smtp::server::RequireTls::Refused,
         }
     }
 

@@ -16,7 +16,7 @@ use net::Connection;
 use net::tls::Peer;
 use server::sessions::{Ending, Protocol, Session, SessionLimits, Sessions};
 use server::smtp_driver::{Answers, DriverError, serve};
-use smtp::server::{Answer, Dsn, Question, Role, SessionConfig, Tls};
+use smtp::server::{Answer, Dsn, Question, RequireTls, Role, SessionConfig, Tls};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 /// Accepts everything, and keeps what was spooled.
@@ -77,6 +77,7 @@ fn begin(answers: Yes) -> Dialogue {
         mechanisms: Vec::new(),
         nonce: || [0; auth::sasl::NONCE_OCTETS],
         dsn: Dsn::Refused,
+        require_tls: RequireTls::Refused,
     };
     let (client, server) = tokio::io::duplex(1 << 20);
     let mut mine = answers.clone();

@@ -1,7 +1,7 @@
 //! Commands, read strictly (RFC 5321 §4.1).
 //!
 //! Every line is checked here before smtp-proto sees any of it, and smtp-proto sees only the parameters of MAIL and RCPT,
-//! behind a fixed path: it reads keywords and xtext, never a path, a number or a verb. What it takes too kindly
+//! behind a fixed path: it reads keywords and their few words, never a path, a number, xtext or a verb. What it takes too kindly
 //! (unknown hosts, arguments to DATA, spaces after the colon, quotes in paths, saturating numbers) is refused by us.
 
 mod parameter;
@@ -9,9 +9,10 @@ mod path;
 
 use std::fmt;
 
-use mail::{BodyKind, EnhancedStatus, ForwardPath, ReversePath, envelope::OriginalRecipient};
+use mail::envelope::{Notify, OriginalRecipient, Returned};
+use mail::{BodyKind, EnhancedStatus, ForwardPath, ReversePath};
 
-pub use parameter::{Notify, ParameterError, Returned};
+pub use parameter::ParameterError;
 pub use path::PathError;
 
 use crate::ClientName;
@@ -66,6 +67,8 @@ pub struct Mail {
     pub returned: Option<Returned>,
     /// `ENVID=`, decoded (RFC 3461 §4.4).
     pub envelope_id: Option<String>,
+    /// `REQUIRETLS` (RFC 8689 §3).
+    pub require_tls: bool,
 }
 
 /// The arguments of RCPT.
@@ -73,7 +76,7 @@ pub struct Mail {
 pub struct Rcpt {
     /// The recipient.
     pub forward_path: ForwardPath,
-    /// The path was written with non-ASCII characters.
+    /// The path or `ORCPT=` was written with non-ASCII characters.
     pub internationalized: bool,
     /// `ORCPT=` (RFC 3461 §4.2).
     pub original: Option<OriginalRecipient>,
@@ -115,6 +118,8 @@ pub struct Offered {
     pub dsn: bool,
     /// `AUTH=` with MAIL (RFC 4954 §5).
     pub auth: bool,
+    /// `REQUIRETLS` with MAIL (RFC 8689 §3).
+    pub require_tls: bool,
 }
 
 /// Why a line is no command.
@@ -202,6 +207,7 @@ fn mail(arguments: Option<&str>, offered: Offered) -> Result<Command, CommandErr
         smtputf8: parameters.smtputf8,
         returned: parameters.returned,
         envelope_id: parameters.envelope_id,
+        require_tls: parameters.require_tls,
     }))
 }
 
@@ -212,7 +218,7 @@ fn rcpt(arguments: Option<&str>, offered: Offered) -> Result<Command, CommandErr
     let parameters = parameter::rcpt(rest, offered, RCPT_USAGE)?;
     Ok(Command::Rcpt(Rcpt {
         forward_path,
-        internationalized: !path.is_ascii(),
+        internationalized: !path.is_ascii() || !rest.is_ascii(),
         original: parameters.original,
         notify: parameters.notify,
     }))

@@ -147,7 +147,8 @@ impl Default for DotReader {
     }
 }
 
-/// Puts the dots on, for a body that comes in pieces.
+/// Puts the dots on, for a body that comes in pieces, and ends it with CRLF `.` CRLF. What may hold a CR or LF on its own
+/// goes through [`mail::crlf::CrlfCleaner`] first.
 #[derive(Debug)]
 pub struct DotWriter {
     ends: LineEnds,

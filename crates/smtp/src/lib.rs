@@ -12,6 +12,7 @@ mod line;
 pub mod line_ends;
 pub mod reply;
 pub mod server;
+pub mod xtext;
 
 pub use client_name::ClientName;
 pub use line::LineError;

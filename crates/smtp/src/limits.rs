@@ -14,6 +14,12 @@ pub const REPLY_LINE_OCTETS_MAX: usize = 512;
 /// Octets in a path, angle brackets included (RFC 5321 §4.5.3.1.3).
 pub const PATH_OCTETS_MAX: usize = 256;
 
+/// Octets in the value of ENVID as sent: identifiers in use are far shorter.
+pub const ENVELOPE_ID_OCTETS_MAX: usize = 100;
+
+/// Octets in the value of ORCPT as sent: the longest path (RFC 5321 §4.5.3.1.3) with its type, nearly all of it escaped.
+pub const ORIGINAL_RECIPIENT_OCTETS_MAX: usize = 500;
+
 /// Octets one `Received` input may bring; drivers read no more at once.
 pub const INPUT_OCTETS_MAX: usize = 64 * 1_024;
 

@@ -48,6 +48,8 @@ pub struct SessionConfig {
     pub nonce: fn() -> [u8; sasl::NONCE_OCTETS],
     /// Whether DSN (RFC 3461) is announced and its parameters are read.
     pub dsn: Dsn,
+    /// Whether REQUIRETLS (RFC 8689) is announced under TLS and read.
+    pub require_tls: RequireTls,
 }
 
 /// Whom a listener serves.
@@ -78,6 +80,16 @@ pub enum Dsn {
     #[default]
     Refused,
     /// Announced, parameters read.
+    Announced,
+}
+
+/// Whether a client can ask that its message never travels unprotected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum RequireTls {
+    /// Not announced: answered 555. Right until whatever relays holds itself to it.
+    #[default]
+    Refused,
+    /// Announced and read under TLS, and only there (RFC 8689 §2).
     Announced,
 }
 

@@ -7,8 +7,8 @@ mod pretend;
 use std::time::Instant;
 
 use auth::sasl::Secret;
-use mail::envelope::Recipient;
-use mail::{BodyKind, Envelope, ReversePath};
+use mail::envelope::{Notify, OriginalRecipient, Recipient, Returned};
+use mail::{Envelope, ReversePath};
 use pretend::{Pretend, relay, submission, submissions};
 use smtp::client::{Action, ClientConfig, Credentials, Failure, Input, Outcome, Session, Tls, Transfer};
 use smtp::line_ends::BodyFault;
@@ -25,15 +25,11 @@ fn signing_in(tls: Tls, password: &str) -> ClientConfig {
 }
 
 fn envelope(recipients: &[&str]) -> Envelope {
+    let recipient = |text: &&str| Recipient::new(mail::ForwardPath::Address(text.parse().unwrap()));
     Envelope {
-        reverse_path: ReversePath::Address("ann@example.org".parse().unwrap()),
-        recipients: recipients
-            .iter()
-            .map(|text| Recipient { forward_path: mail::ForwardPath::Address(text.parse().unwrap()), original: None })
-            .collect(),
-        body: BodyKind::SevenBit,
-        smtputf8: false,
+        recipients: recipients.iter().map(recipient).collect(),
         declared_octets: Some(10),
+        ..Envelope::new(ReversePath::Address("ann@example.org".parse().unwrap()))
     }
 }
 
@@ -93,8 +89,12 @@ impl Pair {
     }
 
     fn send(&mut self, recipients: &[&str], body: &[&str]) -> Vec<Event> {
+        self.send_to(envelope(recipients), body)
+    }
+
+    fn send_to(&mut self, envelope: Envelope, body: &[&str]) -> Vec<Event> {
         self.body = body.iter().map(|piece| piece.as_bytes().to_vec()).collect();
-        self.client.handle(Input::Message(Box::new(envelope(recipients))), self.now);
+        self.client.handle(Input::Message(Box::new(envelope)), self.now);
         self.run()
     }
 }
@@ -130,6 +130,55 @@ fn messages_reach_our_own_server_by_data_and_by_chunks() {
             pair.client.handle(Input::Quit, pair.now);
             assert_eq!(pair.run(), [Event::Closed]);
         }
+    }
+}
+
+/// An envelope that asks for everything.
+fn demanding() -> Envelope {
+    let mut envelope = envelope(&["bob@example.org", "zoe@example.org"]);
+    envelope.returned = Some(Returned::Full);
+    envelope.envelope_id = Some("Q+1 = a".into());
+    let wishes = [
+        (Notify::Never, ("rfc822", "Bob+1@old.example")),
+        (Notify::On { success: true, failure: true, delay: false }, ("utf-8", "zoé@old.example")),
+    ];
+    for (recipient, (notify, (address_type, address))) in envelope.recipients.iter_mut().zip(wishes) {
+        recipient.notify = Some(notify);
+        recipient.original = Some(OriginalRecipient { address_type: address_type.into(), address: address.into() });
+    }
+    envelope
+}
+
+#[test]
+fn what_is_asked_of_reports_and_travel_reaches_the_next_host_as_it_was_asked() {
+    let wanted = Envelope { require_tls: true, ..demanding() };
+    let server = SessionConfig {
+        dsn: server::Dsn::Announced,
+        require_tls: server::RequireTls::Announced,
+        octets_max: 1_000,
+        ..relay()
+    };
+    let mut pair = Pair::new(config(Tls::StartTls), server);
+    pair.run();
+    assert_eq!(outcome(pair.send_to(wanted.clone(), &["x\r\n"])).message.code, 250);
+    assert_eq!(pair.server.accepted[0].0.envelope, wanted);
+
+    // Where DSN is not announced, nothing is asked for, and nothing refused.
+    let mut pair = Pair::new(config(Tls::StartTls), relay());
+    pair.run();
+    assert_eq!(outcome(pair.send_to(demanding(), &["x\r\n"])).message.code, 250);
+    assert_eq!(pair.server.accepted[0].0.envelope, envelope(&["bob@example.org", "zoe@example.org"]));
+}
+
+#[test]
+fn a_message_that_requires_tls_goes_only_where_that_is_announced() {
+    let announcing = SessionConfig { require_tls: server::RequireTls::Announced, ..relay() };
+    for (tls, server) in [(Tls::StartTls, relay()), (Tls::Never, announcing)] {
+        let mut pair = Pair::new(config(tls), server);
+        pair.run();
+        let events = pair.send_to(Envelope { require_tls: true, ..envelope(&["bob@example.org"]) }, &["x\r\n"]);
+        assert_eq!(events, [Event::Failed(Failure::Unsupported("REQUIRETLS")), Event::Closed]);
+        assert!(pair.server.accepted.is_empty());
     }
 }
 

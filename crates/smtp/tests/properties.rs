@@ -4,16 +4,17 @@
 
 mod pretend;
 
-use mail::envelope::OriginalRecipient;
+use mail::crlf::CrlfCleaner;
+use mail::envelope::{Notify, OriginalRecipient, Returned};
 use mail::{BodyKind, ForwardPath, ReversePath};
 use pretend::{Pretend, relay, submissions};
 use proptest::prelude::*;
-use smtp::command::{Auth, Chunk, Command, Last, Mail, Notify, Offered, Rcpt, Returned};
+use smtp::command::{Auth, Chunk, Command, Last, Mail, Offered, Rcpt};
 use smtp::dot_stuffing::{DotReader, DotWriter, Reached};
 use smtp::server::SessionConfig;
 use testkit::dialogue::Endpoint;
 
-const OFFERED: Offered = Offered { dsn: true, auth: true };
+const OFFERED: Offered = Offered { dsn: true, auth: true, require_tls: true };
 
 fn address() -> impl Strategy<Value = String> {
     let local_part = prop_oneof!["[a-z0-9]{1,20}(\\.[a-z0-9+-]{1,20})?", "\"([ !#-Z^-~]|\\\\[\\\\\" ]){1,20}\""];
@@ -32,9 +33,10 @@ fn mail() -> impl Strategy<Value = Command> {
         any::<bool>(),
         proptest::option::of(prop_oneof![Just(Returned::Full), Just(Returned::Header)]),
         proptest::option::of("[ -~]{1,30}"),
+        any::<bool>(),
     );
     (proptest::option::of(address()), parameters).prop_map(|(address, parameters)| {
-        let (declared_octets, body, smtputf8, returned, envelope_id) = parameters;
+        let (declared_octets, body, smtputf8, returned, envelope_id, require_tls) = parameters;
         let reverse_path = address.map_or(ReversePath::Null, |text| ReversePath::Address(text.parse().expect("valid")));
         Command::Mail(Mail {
             reverse_path,
@@ -44,12 +46,14 @@ fn mail() -> impl Strategy<Value = Command> {
             smtputf8,
             returned,
             envelope_id,
+            require_tls,
         })
     })
 }
 
 fn rcpt() -> impl Strategy<Value = Command> {
-    let original = "[ -~]{1,30}".prop_map(|address| OriginalRecipient { address_type: "rfc822".into(), address });
+    let original = prop_oneof![("rfc822", "[ -~]{1,30}"), ("x400", "[ -~]{1,30}"), ("utf-8", "[ -~é€😀]{1,30}")]
+        .prop_map(|(address_type, address)| OriginalRecipient { address_type, address });
     let parameters = (proptest::option::of(original), proptest::option::of(notify()));
     (proptest::option::of(address()), parameters).prop_map(|(address, (original, notify))| {
         let forward_path =
@@ -159,6 +163,41 @@ proptest! {
         prop_assert_eq!(reader.read(right, &mut read), (right.len(), Reached::End));
         let line_end: &[u8] = if message.is_empty() || message.ends_with(b"\r\n") { b"" } else { b"\r\n" };
         prop_assert_eq!(read, [&message[..], line_end].concat());
+        prop_assert_eq!(reader.fault(), None);
+    }
+
+    #[test]
+    fn s2_whatever_is_cleaned_leaves_with_one_end_and_arrives_clean(
+        message in "[.a\r\n]{0,40}", cut in 0usize..40, stuffed_cut in 0usize..60, read_cut in 0usize..90
+    ) {
+        // The way of the relay: cleaned, then stuffed, each as the pieces come.
+        let (left, right) = message.as_bytes().split_at(cut.min(message.len()));
+        let mut cleaner = CrlfCleaner::new();
+        let mut clean = Vec::new();
+        cleaner.write(left, &mut clean);
+        cleaner.write(right, &mut clean);
+        prop_assert_eq!((clean.clone(), cleaner.finish()), CrlfCleaner::clean(message.as_bytes()));
+        let (left, right) = clean.split_at(stuffed_cut.min(clean.len()));
+        let mut writer = DotWriter::new();
+        let mut wire = Vec::new();
+        prop_assert!(writer.write(left, &mut wire).is_ok());
+        prop_assert!(writer.write(right, &mut wire).is_ok());
+        prop_assert!(writer.finish(&mut wire).is_ok());
+
+        // As a lax reader would see it too: one lone dot, at the end.
+        let seen = [b"\r\n", &wire[..]].concat();
+        let ends = seen.windows(5).filter(|window| window == b"\r\n.\r\n").count();
+        prop_assert!(ends == 1 && seen.ends_with(b"\r\n.\r\n"), "{:?}", String::from_utf8_lossy(&wire));
+        let lone = wire.split(|octet| matches!(octet, b'\r' | b'\n')).filter(|line| line == b".").count();
+        prop_assert_eq!(lone, 1);
+
+        let mut reader = DotReader::new();
+        let mut read = Vec::new();
+        let (left, right) = wire.split_at(read_cut.min(wire.len() - 1));
+        prop_assert_eq!(reader.read(left, &mut read), (left.len(), Reached::More));
+        prop_assert_eq!(reader.read(right, &mut read), (right.len(), Reached::End));
+        let line_end: &[u8] = if clean.is_empty() || clean.ends_with(b"\r\n") { b"" } else { b"\r\n" };
+        prop_assert_eq!(read, [&clean[..], line_end].concat());
         prop_assert_eq!(reader.fault(), None);
     }
 }

@@ -9,7 +9,7 @@ use auth::Identity;
 use delivery::{Accepted, Config, Delivery, Door, Origin, Surroundings, TlsNames};
 use mail::envelope::{Envelope, ForwardPath, Recipient, ReversePath};
 use mail::trace::Protocol;
-use mail::{Address, BodyKind, Domain, Language, Refusal};
+use mail::{Address, Domain, Language, Refusal};
 use store::disk::{Disk, RealDisk};
 use store::mailbox::{self, MailboxName};
 use store::message::Wanted;
@@ -161,11 +161,11 @@ pub fn envelope(sender: &str, recipients: &[&str]) -> Envelope {
             "Postmaster" => ForwardPath::Postmaster,
             _ => ForwardPath::Address(address(text)),
         };
-        Recipient { forward_path, original: None }
+        Recipient::new(forward_path)
     };
     let reverse_path = if sender.is_empty() { ReversePath::Null } else { ReversePath::Address(address(sender)) };
     let recipients = recipients.iter().map(recipient).collect();
-    Envelope { reverse_path, recipients, body: BodyKind::default(), smtputf8: false, declared_octets: None }
+    Envelope { recipients, ..Envelope::new(reverse_path) }
 }
 
 pub const MESSAGE: &str = "From: Zoe <zoe@elsewhere.example>\r\nTo: ann@a.example\r\nSubject: =?utf-8?q?h=C3=A9?=\r\n\

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use auth::{AccountId, Identity, sasl};
 use delivery::{AppendOrder, Delivery, Door, Origin, Surroundings};
+use mail::Language;
 use mail::envelope::{Envelope, ForwardPath, Recipient, ReversePath};
-use mail::{BodyKind, Language};
 use server::access::{Authenticating, Context, Conversation, Host, Outcome, serve};
 use server::sessions::{Protocol, Session, SessionLimits, Sessions};
 use store::account::NewAccount;
@@ -135,15 +135,9 @@ impl World {
     pub async fn relay(&self, octets: &[u8]) -> Appended {
         let mut incoming = self.delivery.begin(Door::Relay).await.unwrap();
         incoming.write(octets).await.unwrap();
-        let recipient =
-            Recipient { forward_path: ForwardPath::Address("anne@example.org".parse().unwrap()), original: None };
-        let envelope = Envelope {
-            reverse_path: ReversePath::Address("paul@elsewhere.example".parse().unwrap()),
-            recipients: vec![recipient],
-            body: BodyKind::default(),
-            smtputf8: false,
-            declared_octets: None,
-        };
+        let mut envelope = Envelope::new(ReversePath::Address("paul@elsewhere.example".parse().unwrap()));
+        let anne = ForwardPath::Address("anne@example.org".parse().unwrap());
+        envelope.recipients.push(Recipient::new(anne));
         let origin = Origin {
             client_name: "client.example".into(),
             client_address: "192.0.2.7".parse().unwrap(),

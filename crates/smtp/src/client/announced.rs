@@ -15,6 +15,8 @@ pub struct Announced {
     pub chunking: bool,
     /// RFC 3461.
     pub dsn: bool,
+    /// RFC 8689.
+    pub require_tls: bool,
     /// RFC 1870: whether SIZE is announced.
     pub size: bool,
     /// The limit, when it is announced and not 0.
@@ -39,6 +41,7 @@ impl Announced {
                 "SMTPUTF8" => announced.smtputf8 = true,
                 "CHUNKING" => announced.chunking = true,
                 "DSN" => announced.dsn = true,
+                "REQUIRETLS" => announced.require_tls = true,
                 "SIZE" => {
                     announced.size = true;
                     announced.octets_max = words.next().and_then(|max| max.parse().ok()).filter(|max| *max > 0);

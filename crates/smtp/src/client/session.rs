@@ -251,9 +251,13 @@ impl Session {
         }
         line(Command::Mail(mail), Awaited::Mail);
         for recipient in &envelope.recipients {
-            let original = recipient.original.clone().filter(|_| self.announced.dsn);
-            let forward_path = recipient.forward_path.clone();
-            line(Command::Rcpt(Rcpt { forward_path, internationalized: false, original, notify: None }), Awaited::Rcpt);
+            let rcpt = Rcpt {
+                forward_path: recipient.forward_path.clone(),
+                internationalized: false,
+                original: recipient.original.clone().filter(|_| self.announced.dsn),
+                notify: recipient.notify.filter(|_| self.announced.dsn),
+            };
+            line(Command::Rcpt(rcpt), Awaited::Rcpt);
         }
         let transfer = match self.announced.chunking {
             true => self.config.transfer,
@@ -275,6 +279,10 @@ impl Session {
         if smtputf8 && !self.announced.smtputf8 {
             return Err(Failure::Unsupported("SMTPUTF8"));
         }
+        // Under TLS, to a host that holds itself to it, or not at all (RFC 8689 §4.2.1).
+        if envelope.require_tls && !(self.protected && self.announced.require_tls) {
+            return Err(Failure::Unsupported("REQUIRETLS"));
+        }
         match envelope.body {
             BodyKind::EightBitMime if !self.announced.eight_bit_mime => return Err(Failure::Unsupported("8BITMIME")),
             BodyKind::BinaryMime => return Err(Failure::Unsupported("BINARYMIME")),
@@ -286,8 +294,10 @@ impl Session {
             declared_octets: envelope.declared_octets.filter(|_| self.announced.size),
             body: envelope.body,
             smtputf8,
-            returned: None,
-            envelope_id: None,
+            // Where DSN is not announced the wishes end here, and whoever sends owes the reports (RFC 3461 §5.2.2).
+            returned: envelope.returned.filter(|_| self.announced.dsn),
+            envelope_id: envelope.envelope_id.clone().filter(|_| self.announced.dsn),
+            require_tls: envelope.require_tls,
         })
     }
 

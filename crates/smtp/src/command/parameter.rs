@@ -1,16 +1,18 @@
 //! The parameters of MAIL and RCPT (RFC 5321 §4.1.2 `esmtp-param`).
 
 use std::collections::BTreeSet;
-use std::fmt::{self, Write};
+use std::fmt;
 
 use mail::BodyKind;
-use mail::envelope::OriginalRecipient;
+use mail::envelope::{Notify, OriginalRecipient, Returned};
 use smtp_proto::{
-    MAIL_BODY_8BITMIME, MAIL_BODY_BINARYMIME, MAIL_RET_FULL, MAIL_RET_HDRS, MAIL_SMTPUTF8, RCPT_NOTIFY_DELAY,
-    RCPT_NOTIFY_FAILURE, RCPT_NOTIFY_NEVER, RCPT_NOTIFY_SUCCESS, Request,
+    MAIL_BODY_8BITMIME, MAIL_BODY_BINARYMIME, MAIL_REQUIRETLS, MAIL_RET_FULL, MAIL_RET_HDRS, MAIL_SMTPUTF8,
+    RCPT_NOTIFY_DELAY, RCPT_NOTIFY_FAILURE, RCPT_NOTIFY_NEVER, RCPT_NOTIFY_SUCCESS, Request,
 };
 
 use super::{CommandError, Mail, Offered, Rcpt};
+use crate::limits::{ENVELOPE_ID_OCTETS_MAX, ORIGINAL_RECIPIENT_OCTETS_MAX};
+use crate::xtext;
 
 /// Why a parameter is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,34 +24,22 @@ pub enum ParameterError {
     #[error("parameter given twice")]
     Repeated,
     /// The value is none of those the keyword takes.
-    #[error("parameter value not recognized")]
-    Value,
+    #[error("{0}")]
+    Value(&'static str),
 }
 
-/// `RET=`: what a failure report brings back (RFC 3461 §4.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Returned {
-    /// `FULL`: the message.
-    Full,
-    /// `HDRS`: its header.
-    Header,
-}
-
-/// `NOTIFY=`: when a report is wanted (RFC 3461 §4.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Notify {
-    /// `NEVER`, which stands alone.
-    Never,
-    /// Any of the others, at least one.
-    On {
-        /// `SUCCESS`.
-        success: bool,
-        /// `FAILURE`.
-        failure: bool,
-        /// `DELAY`.
-        delay: bool,
-    },
-}
+const SIZE: ParameterError = ParameterError::Value("SIZE takes 1 to 20 digits");
+const BODY: ParameterError = ParameterError::Value("BODY takes 7BIT or 8BITMIME");
+const SMTPUTF8: ParameterError = ParameterError::Value("SMTPUTF8 takes no value");
+const REQUIRETLS: ParameterError = ParameterError::Value("REQUIRETLS takes no value");
+const AUTH: ParameterError = ParameterError::Value("AUTH takes an address in xtext, or <>");
+const RET: ParameterError = ParameterError::Value("RET takes FULL or HDRS");
+const ENVID: ParameterError = ParameterError::Value("ENVID takes xtext of printable ASCII, at most 100 octets");
+const NOTIFY: ParameterError = ParameterError::Value("NOTIFY takes NEVER alone, or SUCCESS, FAILURE, DELAY once each");
+const ORCPT: ParameterError =
+    ParameterError::Value("ORCPT takes a type, a semicolon and an address in xtext, at most 500 octets");
+/// Of several, when smtp-proto does not say which.
+const SOME: ParameterError = ParameterError::Value("parameter value not recognized");
 
 #[derive(Default)]
 pub(super) struct MailParameters {
@@ -58,6 +48,7 @@ pub(super) struct MailParameters {
     pub smtputf8: bool,
     pub returned: Option<Returned>,
     pub envelope_id: Option<String>,
+    pub require_tls: bool,
 }
 
 #[derive(Default)]
@@ -72,76 +63,111 @@ pub(super) fn mail(text: &str, offered: Offered, usage: &'static str) -> Result<
     if text.is_empty() {
         return Ok(read);
     }
-    each(text, usage, |keyword, value| match (keyword, value) {
-        ("SIZE", value) => {
-            read.declared_octets = Some(value.and_then(digits).ok_or(ParameterError::Value)?);
-            Ok(())
+    // What smtp-proto reads: keywords with one of few words. Numbers and xtext are ours: its numbers start again after
+    // saturating, and it drops what is no xtext.
+    let mut words = String::new();
+    each(text, usage, |keyword, value| {
+        match (keyword, value) {
+            ("SIZE", value) => read.declared_octets = Some(value.and_then(digits).ok_or(SIZE)?),
+            ("ENVID", value) if offered.dsn => read.envelope_id = Some(value.and_then(envelope_id).ok_or(ENVID)?),
+            ("AUTH", value) if offered.auth => {
+                value.and_then(xtext::decode).ok_or(AUTH)?;
+            }
+            ("BODY", Some(value)) if is_one_of(value, &["7BIT", "8BITMIME"]) => push(&mut words, keyword, Some(value)),
+            ("RET", Some(value)) if offered.dsn && is_one_of(value, &["FULL", "HDRS"]) => {
+                push(&mut words, keyword, Some(value));
+            }
+            ("SMTPUTF8", None) => push(&mut words, keyword, None),
+            ("REQUIRETLS", None) if offered.require_tls => push(&mut words, keyword, None),
+            // BINARYMIME is not announced (RFC 3030 §3).
+            ("BODY", _) => return Err(BODY),
+            ("RET", _) if offered.dsn => return Err(RET),
+            ("SMTPUTF8", _) => return Err(SMTPUTF8),
+            ("REQUIRETLS", _) if offered.require_tls => return Err(REQUIRETLS),
+            _ => return Err(ParameterError::Unknown),
         }
-        ("BODY", Some(_)) | ("SMTPUTF8", None) => Ok(()),
-        ("BODY" | "SMTPUTF8", _) => Err(ParameterError::Value),
-        ("AUTH", value) if offered.auth => value.filter(|value| is_xtext(value)).map(drop).ok_or(ParameterError::Value),
-        ("RET", Some(_)) if offered.dsn => Ok(()),
-        ("ENVID", value) if offered.dsn => value.filter(|value| is_xtext(value)).map(drop).ok_or(ParameterError::Value),
-        _ => Err(ParameterError::Unknown),
+        Ok(())
     })?;
-    // Numbers are ours to read: smtp-proto's start again after saturating.
-    let is_size = |parameter: &&str| parameter.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("SIZE="));
-    let others: Vec<&str> = text.split(' ').filter(|parameter| !is_size(parameter)).collect();
-    if others.iter().all(|parameter| parameter.is_empty()) {
+    if words.is_empty() {
         return Ok(read);
     }
-    let line = format!("MAIL FROM:<>{}\r\n", others.join(" "));
+    let line = format!("MAIL FROM:<>{words}\r\n");
     let Ok(Request::Mail { from }) = Request::parse(&mut line.as_bytes().iter()) else {
-        return Err(ParameterError::Value.into());
+        return Err(SOME.into());
     };
-    // BINARYMIME is not announced (RFC 3030 §3).
-    if from.flags & MAIL_BODY_BINARYMIME != 0 {
-        return Err(ParameterError::Value.into());
+    let has = |flag| from.flags & flag != 0;
+    if has(MAIL_BODY_BINARYMIME) {
+        return Err(BODY.into());
     }
-    read.body = match from.flags & MAIL_BODY_8BITMIME {
-        0 => BodyKind::SevenBit,
-        _ => BodyKind::EightBitMime,
-    };
-    read.smtputf8 = from.flags & MAIL_SMTPUTF8 != 0;
-    read.returned = match (from.flags & MAIL_RET_FULL != 0, from.flags & MAIL_RET_HDRS != 0) {
+    read.body = if has(MAIL_BODY_8BITMIME) { BodyKind::EightBitMime } else { BodyKind::SevenBit };
+    read.smtputf8 = has(MAIL_SMTPUTF8);
+    read.require_tls = has(MAIL_REQUIRETLS);
+    read.returned = match (has(MAIL_RET_FULL), has(MAIL_RET_HDRS)) {
         (true, _) => Some(Returned::Full),
         (false, true) => Some(Returned::Header),
         (false, false) => None,
     };
-    read.envelope_id = from.env_id.map(|id| printable(&id)).transpose()?;
     Ok(read)
 }
 
 /// Reads what follows the path of RCPT.
 pub(super) fn rcpt(text: &str, offered: Offered, usage: &'static str) -> Result<RcptParameters, CommandError> {
+    let mut read = RcptParameters::default();
     if text.is_empty() {
-        return Ok(RcptParameters::default());
+        return Ok(read);
     }
-    each(text, usage, |keyword, value| match (keyword, value) {
-        ("NOTIFY", Some(value)) if offered.dsn => match is_notify(value) {
-            true => Ok(()),
-            false => Err(ParameterError::Value),
-        },
-        // Taken although DSN is not announced: unlike NOTIFY it asks for nothing but to be told to the recipient
-        // (Original-Recipient, RFC 8098 §2.3).
-        ("ORCPT", Some(value)) if value.split_once(';').is_some_and(|(_, address)| is_xtext(address)) => Ok(()),
-        ("ORCPT", _) => Err(ParameterError::Value),
-        ("NOTIFY", _) if offered.dsn => Err(ParameterError::Value),
-        _ => Err(ParameterError::Unknown),
+    let mut words = String::new();
+    each(text, usage, |keyword, value| {
+        match (keyword, value) {
+            // Taken although DSN is not announced: unlike NOTIFY it asks for nothing but to be told to the recipient
+            // (Original-Recipient, RFC 8098 §2.3).
+            ("ORCPT", value) => read.original = Some(value.and_then(original).ok_or(ORCPT)?),
+            ("NOTIFY", Some(value)) if offered.dsn && is_notify(value) => push(&mut words, keyword, Some(value)),
+            ("NOTIFY", _) if offered.dsn => return Err(NOTIFY),
+            _ => return Err(ParameterError::Unknown),
+        }
+        Ok(())
     })?;
-    let line = format!("RCPT TO:<>{text}\r\n");
+    if words.is_empty() {
+        return Ok(read);
+    }
+    let line = format!("RCPT TO:<>{words}\r\n");
     let Ok(Request::Rcpt { to }) = Request::parse(&mut line.as_bytes().iter()) else {
-        return Err(ParameterError::Value.into());
+        return Err(SOME.into());
     };
-    let address_type = || "rfc822".to_owned(); // the only one smtp-proto lets through
-    Ok(RcptParameters {
-        original: to
-            .orcpt
-            .map(|address| printable(&address))
-            .transpose()?
-            .map(|address| OriginalRecipient { address_type: address_type(), address }),
-        notify: notify(to.flags),
-    })
+    read.notify = Some(notify(to.flags).ok_or(NOTIFY)?);
+    Ok(read)
+}
+
+fn push(words: &mut String, keyword: &str, value: Option<&str>) {
+    words.push(' ');
+    words.push_str(keyword);
+    if let Some(value) = value {
+        words.push('=');
+        words.push_str(value);
+    }
+}
+
+fn is_one_of(value: &str, words: &[&str]) -> bool {
+    words.iter().any(|word| value.eq_ignore_ascii_case(word))
+}
+
+/// `ENVID=` (RFC 3461 §4.4).
+fn envelope_id(value: &str) -> Option<String> {
+    xtext::decode(value).filter(|_| value.len() <= ENVELOPE_ID_OCTETS_MAX)
+}
+
+/// `ORCPT=` (RFC 3461 §4.2, RFC 6533 §3).
+fn original(value: &str) -> Option<OriginalRecipient> {
+    let (address_type, encoded) = value.split_once(';').filter(|_| value.len() <= ORIGINAL_RECIPIENT_OCTETS_MAX)?;
+    // `addr-type = atom`: those in use are of letters, digits and hyphens, and enter headers as they are.
+    let is_atom = is_keyword(address_type);
+    let mut original = OriginalRecipient { address_type: address_type.to_owned(), address: String::new() };
+    original.address = match original.is_utf8() {
+        true => xtext::decode_utf8_address(encoded)?,
+        false => xtext::decode(encoded)?,
+    };
+    Some(original).filter(|_| is_atom)
 }
 
 /// Walks over ` KEYWORD[=value]`s, keywords in upper case, none twice.
@@ -173,9 +199,10 @@ fn is_keyword(text: &str) -> bool {
         && text.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-')
 }
 
-/// `esmtp-value`: visible ASCII but `=`.
+/// `esmtp-value`: visible ASCII but `=` (RFC 5321 §4.1.2), and what is not ASCII (RFC 6531 §3.3), which only ORCPT takes.
 fn is_value(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_graphic() && octet != b'=')
+    let is_visible = |character: char| !character.is_ascii() || (character.is_ascii_graphic() && character != '=');
+    !text.is_empty() && text.chars().all(is_visible)
 }
 
 /// A number of 1 to 20 digits (RFC 1870 §5), at most the greatest 64 bits hold.
@@ -184,23 +211,6 @@ pub(super) fn digits(text: &str) -> Option<u64> {
         return None;
     }
     Some(text.parse().unwrap_or(u64::MAX))
-}
-
-/// `xtext` (RFC 3461 §4): visible ASCII, `+` only before two upper-case hexadecimal digits. smtp-proto drops what is not.
-fn is_xtext(text: &str) -> bool {
-    let is_hexadecimal = |octet: &u8| matches!(octet, b'0'..=b'9' | b'A'..=b'F');
-    let mut pieces = text.as_bytes().split(|octet| *octet == b'+');
-    pieces.next().is_some()
-        && !text.is_empty()
-        && pieces.all(|piece| piece.get(..2).is_some_and(|pair| pair.iter().all(is_hexadecimal)))
-}
-
-/// What was hidden in xtext must not be a line end, a NUL or an escape sequence.
-fn printable(decoded: &str) -> Result<String, ParameterError> {
-    match !decoded.is_empty() && decoded.bytes().all(|octet| (b' '..=b'~').contains(&octet)) {
-        true => Ok(decoded.to_owned()),
-        false => Err(ParameterError::Value),
-    }
 }
 
 /// `NEVER` alone, or any of the others once each.
@@ -240,13 +250,11 @@ pub(super) fn print_mail(mail: &Mail, f: &mut fmt::Formatter<'_>) -> fmt::Result
         Some(Returned::Full) => " RET=FULL",
         Some(Returned::Header) => " RET=HDRS",
     })?;
-    match &mail.envelope_id {
-        None => Ok(()),
-        Some(id) => {
-            f.write_str(" ENVID=")?;
-            print_xtext(id, f)
-        }
+    if let Some(id) = &mail.envelope_id {
+        f.write_str(" ENVID=")?;
+        xtext::encode(id, f)?;
     }
+    f.write_str(if mail.require_tls { " REQUIRETLS" } else { "" })
 }
 
 pub(super) fn print_rcpt(rcpt: &Rcpt, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -263,18 +271,10 @@ pub(super) fn print_rcpt(rcpt: &Rcpt, f: &mut fmt::Formatter<'_>) -> fmt::Result
         None => Ok(()),
         Some(original) => {
             write!(f, " ORCPT={};", original.address_type)?;
-            print_xtext(&original.address, f)
+            match original.is_utf8() {
+                true => f.write_str(&original.ascii_address()),
+                false => xtext::encode(&original.address, f),
+            }
         }
     }
-}
-
-fn print_xtext(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    for octet in text.bytes() {
-        match octet {
-            b'+' | b'=' => write!(f, "+{octet:02X}")?,
-            visible if visible.is_ascii_graphic() => f.write_char(char::from(visible))?,
-            other => write!(f, "+{other:02X}")?,
-        }
-    }
-    Ok(())
 }

@@ -30,6 +30,9 @@ impl Session {
         if self.config.dsn == Dsn::Announced {
             line("DSN");
         }
+        if self.offered().require_tls {
+            line("REQUIRETLS");
+        }
         // Gone once TLS is there (RFC 3207 §4.2).
         if self.config.tls == Tls::StartTls && self.tls.is_none() {
             line("STARTTLS");

@@ -32,6 +32,9 @@ impl Session {
                 body: mail.body,
                 smtputf8: mail.smtputf8,
                 declared_octets: mail.declared_octets,
+                returned: mail.returned,
+                envelope_id: mail.envelope_id,
+                require_tls: mail.require_tls,
             },
         }))
     }
@@ -41,7 +44,9 @@ impl Session {
         if self.config.role == Role::Submission && self.identity.is_none() {
             return Some(self.sign_in_first());
         }
-        let extended = mail.declared_octets.is_some() || mail.smtputf8 || mail.body != Default::default();
+        let reports = mail.returned.is_some() || mail.envelope_id.is_some();
+        let travel = mail.smtputf8 || mail.require_tls || mail.body != Default::default();
+        let extended = mail.declared_octets.is_some() || reports || travel;
         if hello.greeting == Greeting::Helo && extended {
             return Some(reply::PARAMETERS_NEED_EHLO);
         }

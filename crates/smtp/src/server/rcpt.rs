@@ -31,7 +31,7 @@ impl Session {
             return self.answer_refusal(State::Envelope(opened), &refusal, Moment::Recipient);
         }
         self.ask(Question::Recipient(rcpt.forward_path.clone()));
-        let recipient = Recipient { forward_path: rcpt.forward_path, original: rcpt.original };
+        let recipient = Recipient { forward_path: rcpt.forward_path, original: rcpt.original, notify: rcpt.notify };
         State::RecipientAsked(opened, Box::new(recipient))
     }
 }

@@ -253,9 +253,13 @@ impl Session {
         }
     }
 
-    fn offered(&self) -> Offered {
-        let dsn = self.config.dsn == super::Dsn::Announced;
-        Offered { dsn, auth: self.config.role == Role::Submission && self.tls.is_some() }
+    pub(super) fn offered(&self) -> Offered {
+        let tls = self.tls.is_some();
+        Offered {
+            dsn: self.config.dsn == super::Dsn::Announced,
+            auth: self.config.role == Role::Submission && tls,
+            require_tls: self.config.require_tls == super::RequireTls::Announced && tls,
+        }
     }
 
     /// `more`: octets were received after this command line.

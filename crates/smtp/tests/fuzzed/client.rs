@@ -100,19 +100,14 @@ impl Server {
     /// Two messages, then QUIT.
     fn next(&mut self) {
         self.messages += 1;
-        let recipient = |text: &str| Recipient {
-            forward_path: ForwardPath::Address(text.parse().expect("an address")),
-            original: None,
+        let recipient = |text: &str| Recipient::new(ForwardPath::Address(text.parse().expect("an address")));
+        let mut recipients = vec![recipient("bob@a.example"), recipient("zoé@b.example")];
+        let envelope = Envelope {
+            recipients: recipients.split_off(if self.messages == 1 { 0 } else { 1 }),
+            body: if self.messages == 1 { BodyKind::SevenBit } else { BodyKind::EightBitMime },
+            declared_octets: Some(7),
+            ..Envelope::new(ReversePath::Null)
         };
-        let envelope =
-            Envelope {
-                reverse_path: ReversePath::Null,
-                recipients: vec![recipient("bob@a.example"), recipient("zoé@b.example")]
-                    .split_off(if self.messages == 1 { 0 } else { 1 }),
-                body: if self.messages == 1 { BodyKind::SevenBit } else { BodyKind::EightBitMime },
-                smtputf8: false,
-                declared_octets: Some(7),
-            };
         match self.messages {
             1 | 2 => self.client.handle(Input::Message(Box::new(envelope)), self.now),
             _ => self.client.handle(Input::Quit, self.now),

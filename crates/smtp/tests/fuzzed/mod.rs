@@ -77,7 +77,7 @@ fn converse(choice: u8, stream: &[u8], size: usize) -> (Vec<u8>, Vec<(Transactio
 /// One command line: what is understood prints as a line that is understood the same.
 pub fn command(octets: &[u8]) {
     let Ok(line) = std::str::from_utf8(octets) else { return };
-    for offered in [Offered { dsn: true, auth: true }, Offered::default()] {
+    for offered in [Offered { dsn: true, auth: true, require_tls: true }, Offered::default()] {
         let Ok(command) = Command::parse(line, offered) else { continue };
         let printed = command.to_string();
         assert!(!printed.bytes().any(|octet| octet.is_ascii_control()), "a control character got through");

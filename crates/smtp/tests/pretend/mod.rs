@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 
 use auth::sasl::{self, Failure, Mechanism};
 use auth::{AccountId, Identity};
-use mail::{ForwardPath, Language, Refusal, ReversePath};
+use mail::{Envelope, ForwardPath, Language, Refusal, ReversePath};
 use smtp::limits::INPUT_OCTETS_MAX;
-use smtp::server::{Action, Answer, Dsn, Input, Question, Role, Session, SessionConfig, Tls, TlsFacts, Transaction};
+use smtp::server::{
+    Action, Answer, Dsn, Input, Question, RequireTls, Role, Session, SessionConfig, Tls, TlsFacts, Transaction,
+};
 use testkit::dialogue::{Endpoint, unescape};
 
 pub fn relay() -> SessionConfig {
@@ -24,6 +26,7 @@ pub fn relay() -> SessionConfig {
         mechanisms: vec![],
         nonce: || [7; sasl::NONCE_OCTETS],
         dsn: Dsn::Refused,
+        require_tls: RequireTls::Refused,
     }
 }
 
@@ -206,11 +209,23 @@ impl Pretend {
                     transaction.envelope.recipients.iter().map(|it| it.forward_path.to_string()).collect();
                 format!("{} to {}", transaction.envelope.reverse_path, recipients.join(" "))
             }
+            "asks" => asked(&transaction.envelope),
             "by" => format!("{} from {}", transaction.protocol.keyword(), transaction.client),
-            _ => return Err("message N is/from/by …".into()),
+            _ => return Err("message N is/from/by/asks …".into()),
         };
         if found == text { Ok(()) } else { Err(format!("it is {found:?}")) }
     }
+}
+
+/// What the envelope asks of reports and travel (RFC 3461, RFC 8689).
+fn asked(envelope: &Envelope) -> String {
+    let mut asked = format!("{:?} {:?}", envelope.returned, envelope.envelope_id);
+    for recipient in &envelope.recipients {
+        let original = recipient.original.as_ref();
+        let original = original.map(|original| format!(" {} {}", original.address_type, original.address));
+        asked.push_str(&format!("; {:?}{}", recipient.notify, original.unwrap_or_default()));
+    }
+    asked + if envelope.require_tls { " REQUIRETLS" } else { "" }
 }
 
 fn sign_in(question: sasl::Question) -> sasl::Answer {
@@ -275,6 +290,7 @@ impl Endpoint for Pretend {
             ["listener", "submission"] => self.config = submission(),
             ["listener", "submissions"] => self.config = submissions(),
             ["dsn"] => self.config.dsn = Dsn::Announced,
+            ["requiretls"] => self.config.require_tls = RequireTls::Announced,
             ["no", "TLS"] => self.config.tls = Tls::Never,
             ["at", "most", number, "octets"] => self.config.octets_max = number.parse().map_err(|_| "number")?,
             ["at", "most", number, "recipients"] => {
