@@ -14,6 +14,8 @@ use tests::server::root;
 const DOES_IO: &[&str] = &[
     "axum",
     "hickory-resolver",
+    "hyper",
+    "hyper-util",
     "mimalloc",
     "postgres",
     "reqwest",

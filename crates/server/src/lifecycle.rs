@@ -24,7 +24,7 @@ use crate::data_folder::DataFolder;
 use crate::doors;
 use crate::machine::now;
 use crate::sessions::{Ending, Sessions};
-use crate::telemetry::{Health, serve_http};
+use crate::telemetry::{HTTP_LIMITS, Health, serve_http};
 
 /// How often certificates are looked at.
 const CERTIFICATE_POLL: Duration = Duration::from_secs(10);
@@ -112,7 +112,7 @@ impl Server {
         for address in assembly.config.admin.clone() {
             let socket = Listener::bind(address).with_context(|| format!("admin: binding {address}"))?;
             addresses.push(("admin".to_owned(), socket.address()));
-            until(&stopping, serve_http(socket, health.clone()));
+            until(&stopping, serve_http(socket, health.clone(), HTTP_LIMITS));
         }
         let admin_socket = assembly.config.admin_socket.clone();
         let socket = bind_admin_socket(&admin_socket).with_context(|| format!("binding {}", admin_socket.display()))?;

@@ -4,6 +4,6 @@ mod http;
 mod logs;
 mod metrics;
 
-pub use http::{Health, serve_http};
+pub use http::{HTTP_LIMITS, Health, HttpLimits, serve_http};
 pub use logs::{set_log_filter, start_logs, start_logs_in_file};
 pub use metrics::{Metrics, OutcomeLabels, ReasonLabels, SessionLabels};
