@@ -166,8 +166,13 @@ fn mail_goes_in_is_verified_backed_up_restored_and_comes_out() {
     assert_eq!(place.json(&["account", "show", "anne@a.example"])["messages"], 4);
     assert_eq!(place.json(&["verify"])["faults"], 0);
 
-    place.done(&["backup", "backup"]);
+    let backed_up = place.run(&["backup", "backup"]);
+    let warning = "warning: this backup lies on the same file system as the data";
+    assert!(text(&backed_up.stderr).starts_with(warning), "{}", text(&backed_up.stderr));
     assert_eq!(place.done(&["backup", "backup"]), "backed up: 0 files, 0 of them new\n");
+    let backed_up = place.json(&["backup", "backup"]);
+    assert_eq!((&backed_up["files"], &backed_up["same_file_system"]), (&Value::from(0), &Value::from(true)));
+    assert!(backed_up["warning"].as_str().unwrap().ends_with("copy the folder to another machine"), "{backed_up}");
     let part = ["restore", "backup", "--account", "anne@a.example", "--mailbox", "Notes"];
     assert_eq!(place.done(&part), "1 messages restored, 0 lost\n");
     place.done(&[&part[..], &["--uid", "1", "--into", "INBOX"]].concat());
@@ -177,8 +182,23 @@ fn mail_goes_in_is_verified_backed_up_restored_and_comes_out() {
     let whole = place.failed(&["restore", "backup"]);
     assert!(whole.contains("taken"), "{whole}");
     fs::rename(place.path("data"), place.path("data.old")).unwrap();
-    place.done(&["restore", "backup"]);
+    // A live configuration, changed since the backup, is not written over: its file of then is shown.
+    let live = "# newer\n[server]\nname = \"mail.a.example\"\ndata = \"data\"\n";
+    place.write("sceau.toml", live);
+    let restored = place.done(&["restore", "backup"]);
+    let there = place.path("backup/files/sceau.toml").canonicalize().unwrap();
+    let was = place.path("sceau.toml").canonicalize().unwrap();
+    assert!(restored.contains(&format!("\n  {}  was {}\n", there.display(), was.display())), "{restored}");
+    assert!(restored.ends_with("run `sceau check`, then start the server\n"), "{restored}");
+    assert_eq!(fs::read_to_string(place.path("sceau.toml")).unwrap(), live);
     assert_eq!(place.json(&["account", "show", "anne@a.example"])["messages"], 4);
+    fs::remove_dir_all(place.path("data")).unwrap();
+    let restored = place.json(&["restore", "backup"]);
+    assert_eq!(restored["files"][0]["at"], there.to_str().unwrap());
+    assert_eq!(restored["files"][0]["was"], was.to_str().unwrap());
+    assert_eq!(restored["files"].as_array().unwrap().len(), 1);
+    assert!(restored["next"].as_str().unwrap().contains("keys with mode 0600"));
+    assert_eq!(fs::read_to_string(place.path("sceau.toml")).unwrap(), live);
     assert_eq!(place.json(&["verify"])["faults"], 0);
 
     assert_eq!(place.done(&["export", "anne@a.example", "out"]), "4 exported, 0 failed\n");

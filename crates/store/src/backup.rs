@@ -1,13 +1,15 @@
 //! Backups: consistent, taken while mail flows, each adding only what is new to a folder.
 //!
 //! `DEST/sceau.sqlite` is a copy of the database at one moment; `DEST/blobs` holds the files it refers to, hard links where
-//! the file system allows (a blob is never modified); `DEST/files` what else was named. `DEST/complete` is written last:
-//! a folder without it is no backup.
+//! the file system allows (a blob is never modified); `DEST/files` what else was named. `DEST/complete` is written last,
+//! and says where each of those files was: a folder without it is no backup.
 
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
 use crate::blob::{self, BlobId, Blobs, Place};
-use crate::disk::disk_error;
+use crate::disk::{Disk, RealDisk, disk_error};
 use crate::engine::sqlite::Frozen;
 use crate::{EngineError, Snapshot, Store, StoreError, UnixMillis};
 
@@ -20,6 +22,17 @@ pub struct BackedUp {
     pub files_new: u64,
     /// Files of earlier backups that nothing refers to any more, removed.
     pub files_removed: u64,
+    /// The backup is on the file system of the store: what takes one takes the other, and message files share their octets.
+    pub same_file_system: bool,
+}
+
+/// A file that a backup took along: a configuration, a certificate, a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Companion {
+    /// Where it is in the backup.
+    pub at: PathBuf,
+    /// Where it was; `None` when an earlier backup took it, or its path was no text.
+    pub was: Option<PathBuf>,
 }
 
 /// A backup, opened to read from.
@@ -78,7 +91,7 @@ fn back_up(
     file.sync().map_err(|error| failed(&error))?;
     drop(file);
 
-    let mut done = BackedUp::default();
+    let mut done = BackedUp { same_file_system: same_file_system(to, &blobs.folder), ..BackedUp::default() };
     let copy = Frozen::open(&database, target.clone())?;
     let mut folders = std::collections::BTreeSet::new();
     let mut after = None;
@@ -100,7 +113,13 @@ fn back_up(
         }
         on_progress(done);
     }
+    let mut mark_lines = format!("sceau-backup 1\nat {}\nschema {}\n", now.0, crate::schema::VERSION);
     for (path, name) in names_of(extra)? {
+        if let (Some(name), Some(path)) = (name.to_str(), path.to_str())
+            && !format!("{name}{path}").contains(char::is_control)
+        {
+            mark_lines.push_str(&format!("file {name}\t{path}\n"));
+        }
         let name = to.join("files").join(name);
         if let Some(folder) = name.parent() {
             disk.create_folder(folder).map_err(|error| failed(&error))?;
@@ -118,9 +137,7 @@ fn back_up(
     disk.rename(&database, &to.join("sceau.sqlite")).map_err(|error| failed(&error))?;
     let mark = fresh.join(COMPLETE);
     let mut file = disk.create(&mark).map_err(|error| failed(&error))?;
-    file.append(format!("sceau-backup 1\nat {}\nschema {}\n", now.0, crate::schema::VERSION).as_bytes())
-        .and_then(|()| file.sync())
-        .map_err(|error| failed(&error))?;
+    file.append(mark_lines.as_bytes()).and_then(|()| file.sync()).map_err(|error| failed(&error))?;
     disk.rename(&mark, &to.join(COMPLETE)).map_err(|error| failed(&error))?;
     disk.sync_folder(to).map_err(|error| failed(&error))?;
     done.files_removed = remove_unreferenced(to, &target)?;
@@ -128,10 +145,43 @@ fn back_up(
     Ok(done)
 }
 
+/// Whether both folders lie on one file system. When nobody can tell, there is nothing to say.
+fn same_file_system(one: &Path, other: &Path) -> bool {
+    let device = |path: &Path| std::fs::metadata(path).map(|found| found.dev()).ok();
+    device(one).is_some() && device(one) == device(other)
+}
+
+/// The files that a backup took along, by name. Restoring the store leaves them where they are.
+///
+/// # Errors
+/// The disk's.
+pub fn companions(backup: &Path) -> Result<Vec<Companion>, StoreError> {
+    let failed = |error: std::io::Error| StoreError::Engine(disk_error("reading the backup", &error));
+    let mark = std::fs::read_to_string(backup.join(COMPLETE)).map_err(failed)?;
+    let known: BTreeMap<&str, &str> =
+        mark.lines().filter_map(|line| line.strip_prefix("file ")?.split_once('\t')).collect();
+    let files = backup.join("files");
+    let (mut found, mut folders) = (Vec::new(), vec![PathBuf::new()]);
+    while let Some(folder) = folders.pop() {
+        for one in RealDisk.list(&files.join(&folder)).map_err(failed)? {
+            let name = folder.join(&one.name);
+            match one.folder {
+                true => folders.push(name),
+                false => {
+                    let was = name.to_str().and_then(|name| known.get(name)).map(PathBuf::from);
+                    found.push(Companion { at: files.join(&name), was });
+                }
+            }
+        }
+    }
+    found.sort_by(|one, other| one.at.cmp(&other.at));
+    Ok(found)
+}
+
 /// What each file is called in the backup: its name, or its whole path where another one took that name. Certificates of
 /// several names are often called alike, in folders of their own.
 fn names_of(extra: &[PathBuf]) -> Result<Vec<(&Path, PathBuf)>, StoreError> {
-    let mut taken = std::collections::BTreeMap::<PathBuf, &Path>::new();
+    let mut taken = BTreeMap::<PathBuf, &Path>::new();
     for path in extra {
         let name = path.file_name().ok_or_else(|| EngineError::Other(format!("{} is no file", path.display())))?;
         let whole = || path.components().filter(|part| matches!(part, Component::Normal(_))).collect();
@@ -194,5 +244,17 @@ impl Backup {
     /// Where it is.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_file_system_is_another_device() {
+        assert!(same_file_system(Path::new("/"), Path::new("/.")));
+        assert!(!same_file_system(Path::new("/"), Path::new("/proc")));
+        assert!(!same_file_system(Path::new("/nowhere"), Path::new("/nowhere")));
     }
 }

@@ -62,6 +62,11 @@ impl Administration {
         &self.taken_along
     }
 
+    /// Whether a server runs around it.
+    pub(super) fn has_server(&self) -> bool {
+        self.hooks.is_some()
+    }
+
     /// The way in for messages.
     pub(super) fn delivery(&self) -> &Delivery {
         &self.delivery

@@ -29,6 +29,10 @@ pub type Events = mpsc::Sender<Event>;
 /// Events that wait for their reader.
 pub(super) const EVENTS_MAX: usize = 16;
 
+/// Said of a backup that a lost disk would take with the store.
+const SAME_FILE_SYSTEM: &str = "this backup lies on the same file system as the data, and shares the message files with it: \
+                                a lost disk takes both; back up to another disk, or copy the folder to another machine";
+
 /// Octets of a message told at once.
 const CHUNK_OCTETS: u64 = 256 * 1_024;
 
@@ -88,7 +92,18 @@ impl Administration {
         let work = self.store().backup(destination, self.taken_along(), now(), progress);
         let (done, ()) = tokio::join!(work, forward(waiting, events));
         let done = done.map_err(Failed::because)?;
-        Ok(json!({ "files": done.files, "new": done.files_new, "removed": done.files_removed }))
+        let warning = done.same_file_system.then_some(SAME_FILE_SYSTEM);
+        if let Some(warning) = warning.filter(|_| self.has_server()) {
+            // Without a server there is only one who hears of it: the person at the terminal.
+            tracing::warn!(destination = %destination.display(), "{warning}");
+        }
+        Ok(json!({
+            "files": done.files,
+            "new": done.files_new,
+            "removed": done.files_removed,
+            "same_file_system": done.same_file_system,
+            "warning": warning,
+        }))
     }
 
     async fn restore(
@@ -211,8 +226,9 @@ async fn forward(mut lines: mpsc::UnboundedReceiver<Value>, events: Events) {
     }
 }
 
-/// What a backup takes along beside the store.
+/// What a backup takes along beside the store, by paths that mean the same from every folder.
 pub(crate) fn taken_along(config: &crate::config::Config) -> Vec<PathBuf> {
     let certificates = config.certificates.iter().flat_map(|(_, files)| [files.chain.clone(), files.key.clone()]);
-    std::iter::once(config.file.clone()).chain(certificates).collect()
+    let files = std::iter::once(config.file.clone()).chain(certificates);
+    files.map(|path| std::path::absolute(&path).unwrap_or(path)).collect()
 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::ConfigFile;
 use super::output::{Form, print_value};
@@ -30,6 +30,8 @@ pub struct Backup {
     /// The folder; an earlier backup in it makes this one incremental
     destination: PathBuf,
     #[command(flatten)]
+    form: Form,
+    #[command(flatten)]
     config: ConfigFile,
 }
 
@@ -51,6 +53,8 @@ pub struct Restore {
     #[arg(long, requires = "mailbox")]
     into: Option<String>,
     #[command(flatten)]
+    form: Form,
+    #[command(flatten)]
     config: ConfigFile,
 }
 
@@ -68,6 +72,13 @@ impl Backup {
         private.with_context(|| format!("creating {}", self.destination.display()))?;
         let destination = whole_path(&self.destination)?;
         let (done, _) = streamed(&self.config, Request::Backup { destination }, "backing up").await?;
+        if let Some(warning) = done.get("warning").and_then(Value::as_str) {
+            eprintln!("warning: {warning}");
+        }
+        if self.form.json {
+            print_value(self.form, &done)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         let count = |key: &str| done.get(key).and_then(Value::as_u64).unwrap_or(0);
         say!("backed up: {} files, {} of them new", count("files"), count("new"));
         Ok(ExitCode::SUCCESS)
@@ -78,24 +89,49 @@ impl Restore {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let backup = whole_path(&self.backup)?;
         let (Some(account), Some(mailbox)) = (self.account, self.mailbox) else {
-            return restore_whole(&self.config, &backup).await;
+            return restore_whole(&self.config, &backup, self.form).await;
         };
         let request = Request::Restore { backup, account, mailbox, uid: self.uid, into: self.into };
         let (done, faults) = streamed(&self.config, request, "restoring").await?;
-        say!("{} messages restored, {faults} lost", done.get("messages").unwrap_or(&Value::Null));
+        let messages = done.get("messages").unwrap_or(&Value::Null);
+        match self.form.json {
+            true => print_value(self.form, &json!({ "messages": messages, "lost": faults }))?,
+            false => say!("{messages} messages restored, {faults} lost"),
+        }
         Ok(if faults == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
 
-/// Into a data folder that holds no store; no server may run on it.
-async fn restore_whole(file: &ConfigFile, backup: &Path) -> anyhow::Result<ExitCode> {
+/// What is left to do after a whole restoration.
+const FILES_STAY: &str = "compare each file with the one in use, copy back what is lost (keys with mode 0600, readable by the \
+                          server's user), run `sceau check`, then start the server";
+
+/// Into a data folder that holds no store; no server may run on it. Configuration, certificates and keys of the backup stay
+/// in it: those in use may be newer, and are never written over.
+async fn restore_whole(file: &ConfigFile, backup: &Path, form: Form) -> anyhow::Result<ExitCode> {
     let config = file.load()?;
     let folder = DataFolder::take(&config.data).context("stop the server first")?;
     let settings = crate::assembly::store_settings(&config);
     let store = store::restore::whole(backup, &settings, now()).await?;
     store.close().await;
     drop(folder);
+    let companions = store::backup::companions(backup)?;
+    if form.json {
+        let files: Vec<Value> = companions.iter().map(|one| json!({ "at": one.at, "was": one.was })).collect();
+        print_value(form, &json!({ "data": config.data, "files": files, "next": FILES_STAY }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     say!("restored into {}; every mailbox has a new UIDVALIDITY", config.data.display());
+    if !companions.is_empty() {
+        say!("configuration, certificates and keys are still in the backup, so that none in use is written over:");
+        for one in companions {
+            match one.was {
+                Some(was) => say!("  {}  was {}", one.at.display(), was.display()),
+                None => say!("  {}  of an earlier backup", one.at.display()),
+            }
+        }
+        say!("{FILES_STAY}");
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use store::backup::Backup;
+use store::backup::{Backup, Companion};
 use store::disk::RealDisk;
 use store::mailbox::MailboxName;
 use store::verify::Fault;
@@ -181,16 +181,21 @@ async fn a_backup_adds_what_is_new_and_comes_back_whole() {
     let world = World::new().await;
     let inbox = world.inbox().await;
     let first = world.append(inbox.id, &[b'x'; LARGE], Flags::system(&[SystemFlag::Seen])).await;
-    let to = tempfile::tempdir().unwrap();
+    let to = tempfile::tempdir_in(world.folder.path().parent().unwrap()).unwrap();
     let extra = world.folder.path().join("sceau.toml");
     std::fs::write(&extra, "x = 1").unwrap();
     let done = world.store.backup(to.path(), std::slice::from_ref(&extra), NOW, |_| ()).await.unwrap();
     assert_eq!((done.files, done.files_new, done.files_removed), (1, 1, 0));
     let small = world.append(inbox.id, b"small", Flags::none()).await;
     world.append(inbox.id, &[b'y'; LARGE], Flags::none()).await;
-    let done = world.store.backup(to.path(), &[extra], NOW, |_| ()).await.unwrap();
+    std::fs::write(to.path().join("files/old.pem"), "of an earlier configuration").unwrap();
+    let done = world.store.backup(to.path(), std::slice::from_ref(&extra), NOW, |_| ()).await.unwrap();
     assert_eq!((done.files, done.files_new, done.files_removed), (2, 1, 0));
+    assert!(done.same_file_system, "both folders are beside each other");
     assert_eq!(std::fs::read(to.path().join("files/sceau.toml")).unwrap(), b"x = 1");
+    let companion = |name: &str, was| Companion { at: to.path().join("files").join(name), was };
+    let companions = store::backup::companions(to.path()).unwrap();
+    assert_eq!(companions, [companion("old.pem", None), companion("sceau.toml", Some(extra))]);
     let after = world.append(inbox.id, b"after the backup", Flags::none()).await;
     let before = world.inbox().await;
 
