@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use directory::AccountState;
 use mail::{Address, ForwardPath, Refusal, ReversePath};
 use policy::quota::{self, Usage};
 use policy::{Holder, RecipientFacts};
@@ -17,6 +18,12 @@ pub(crate) struct Receiver {
     holder: Holder,
     pub(crate) inbox: MailboxId,
     usage: Usage,
+}
+
+impl Receiver {
+    fn is_served(self) -> bool {
+        self.holder.state == AccountState::Active
+    }
 }
 
 /// What the directory knows of a forward-path.
@@ -80,7 +87,15 @@ impl Delivery {
                 (facts, holder, postmaster)
             }
         };
-        let account = policy::recipient::account(forward_path, facts)?;
+        let account = policy::recipient::account(forward_path, facts).inspect_err(|refusal| {
+            if *refusal == Refusal::PostmasterMissing {
+                tracing::warn!(
+                    key = "server.postmaster",
+                    "mail to the postmaster waits (451, RFC 5321 section 4.5.1): set server.postmaster to an address of an \
+                     active account, or name one for the domain with `sceau domain postmaster`"
+                );
+            }
+        })?;
         let chosen = [holder, postmaster].into_iter().flatten().find(|receiver| receiver.holder.account == account);
         chosen.ok_or(Refusal::RecipientUnknown)
     }
@@ -130,12 +145,13 @@ fn find(
     };
     let Some(domain) = store::domain::find(snapshot, address.domain())? else { return Ok(Found::Elsewhere) };
     let holder = receiver_at(snapshot, address)?;
-    let is_postmaster = holder.is_none() && policy::recipient::is_postmaster(address);
-    let postmaster = match (domain.postmaster, operator) {
-        (Some(account), _) if is_postmaster => receiver(snapshot, account)?,
-        (None, Some(operator)) if is_postmaster => receiver_at(snapshot, operator)?,
-        _ => None,
-    };
+    let mut postmaster = None;
+    if policy::recipient::is_postmaster(forward_path) && !holder.is_some_and(Receiver::is_served) {
+        postmaster = domain.postmaster.map(|account| receiver(snapshot, account)).transpose()?.flatten();
+        if !postmaster.is_some_and(Receiver::is_served) {
+            postmaster = operator.map(|operator| receiver_at(snapshot, operator)).transpose()?.flatten();
+        }
+    }
     Ok(Found::Ours { holder, postmaster })
 }
 

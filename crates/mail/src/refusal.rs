@@ -12,6 +12,8 @@ pub enum Refusal {
     RecipientUnknown,
     /// `recipient.disabled`: the account receives nothing any more.
     RecipientDisabled,
+    /// `recipient.postmaster`: nobody reads the postmaster's mail yet (RFC 5321 §4.5.1): it waits until somebody is named.
+    PostmasterMissing,
     /// `recipient.unlisted`: neither a box here nor a domain we may send to.
     RecipientUnlisted {
         /// The domain as given, ASCII form.
@@ -66,6 +68,7 @@ impl Refusal {
         match self {
             Refusal::RecipientUnknown => "recipient.unknown",
             Refusal::RecipientDisabled => "recipient.disabled",
+            Refusal::PostmasterMissing => "recipient.postmaster",
             Refusal::RecipientUnlisted { .. } => "recipient.unlisted",
             Refusal::SenderNotYours { .. } => "sender.not_yours",
             Refusal::SenderMissing => "sender.missing",
@@ -87,6 +90,8 @@ impl Refusal {
         match self {
             Refusal::RecipientUnknown => EnhancedStatus::new(5, 1, 1),
             Refusal::RecipientDisabled => EnhancedStatus::new(5, 2, 1),
+            // System incorrectly configured.
+            Refusal::PostmasterMissing => EnhancedStatus::new(4, 3, 5),
             Refusal::RecipientUnlisted { .. } | Refusal::SenderNotYours { .. } => EnhancedStatus::new(5, 7, 1),
             Refusal::SenderMissing | Refusal::BareLineEnd | Refusal::ContentMalformed => EnhancedStatus::new(5, 6, 0),
             Refusal::MessageTooLarge { .. } => EnhancedStatus::new(5, 3, 4),
@@ -115,6 +120,7 @@ impl Refusal {
         match self {
             Refusal::RecipientUnknown => "Cette adresse n'existe pas ici.".into(),
             Refusal::RecipientDisabled => "Cette boite ne recoit plus de messages.".into(),
+            Refusal::PostmasterMissing => "Ce serveur n'a pas encore d'administrateur, reessayez plus tard.".into(),
             Refusal::RecipientUnlisted { domain } => format!(
                 "{} n'est pas dans l'espace de confiance MSSante et cette adresse n'est pas un compte d'ici : \
                  non envoye. Cherchez sur annuaire.sante.fr.",
@@ -145,6 +151,7 @@ impl Refusal {
         match self {
             Refusal::RecipientUnknown => "There is no such address here.".into(),
             Refusal::RecipientDisabled => "This mailbox no longer receives mail.".into(),
+            Refusal::PostmasterMissing => "This server has no postmaster yet, try again later.".into(),
             Refusal::RecipientUnlisted { domain } => format!(
                 "{} is not in the MSSante trust space and this is no account here: not sent. \
                  Search annuaire.sante.fr.",
@@ -194,6 +201,7 @@ mod tests {
         let of_each = |refusal: &Refusal| match refusal {
             Refusal::RecipientUnknown
             | Refusal::RecipientDisabled
+            | Refusal::PostmasterMissing
             | Refusal::RecipientUnlisted { .. }
             | Refusal::SenderNotYours { .. }
             | Refusal::SenderMissing
@@ -211,6 +219,7 @@ mod tests {
         let mut all = vec![
             Refusal::RecipientUnknown,
             Refusal::RecipientDisabled,
+            Refusal::PostmasterMissing,
             Refusal::RecipientUnlisted { domain: "elsewhere.example".into() },
             Refusal::SenderNotYours { address: "bob@b.example".into() },
             Refusal::SenderMissing,
@@ -241,6 +250,8 @@ mod tests {
                   There is no such address here. [recipient.unknown]
             5.2.1 Cette boite ne recoit plus de messages. [recipient.disabled]
                   This mailbox no longer receives mail. [recipient.disabled]
+            4.3.5 Ce serveur n'a pas encore d'administrateur, reessayez plus tard. [recipient.postmaster]
+                  This server has no postmaster yet, try again later. [recipient.postmaster]
             5.7.1 elsewhere.example n'est pas dans l'espace de confiance MSSante et cette adresse n'est pas un compte d'ici : non envoye. Cherchez sur annuaire.sante.fr. [recipient.unlisted]
                   elsewhere.example is not in the MSSante trust space and this is no account here: not sent. Search annuaire.sante.fr. [recipient.unlisted]
             5.7.1 bob@b.example n'est pas une adresse de votre boite. [sender.not_yours]

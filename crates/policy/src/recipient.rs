@@ -2,7 +2,7 @@
 
 use auth::AccountId;
 use directory::AccountState;
-use mail::{Address, ForwardPath, Refusal};
+use mail::{ForwardPath, Refusal};
 
 /// The account an address leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,7 +22,8 @@ pub enum RecipientFacts {
     Ours {
         /// Whose the address is.
         holder: Option<Holder>,
-        /// Who reads `postmaster@` of this domain when that address is nobody's; for `<Postmaster>`, who reads it here.
+        /// Who reads `postmaster@` of this domain when that address is nobody's, or that of somebody who receives nothing
+        /// any more; for `<Postmaster>`, who reads it here.
         postmaster: Option<Holder>,
     },
 }
@@ -33,18 +34,20 @@ pub enum RecipientFacts {
 /// addresses of ours and nothing else; source routes are gone before (RFC 5321 §3.6.1, appendix F.2).
 ///
 /// # Errors
-/// [`Refusal::RecipientUnlisted`], [`Refusal::RecipientUnknown`], [`Refusal::RecipientDisabled`].
+/// [`Refusal::RecipientUnlisted`], [`Refusal::RecipientUnknown`], [`Refusal::RecipientDisabled`]; for a postmaster, who must
+/// be there (RFC 5321 §4.5.1), [`Refusal::PostmasterMissing`]: the mail waits until the operator has named one.
 pub fn account(forward_path: &ForwardPath, facts: RecipientFacts) -> Result<AccountId, Refusal> {
     let holder = match (facts, forward_path) {
         (RecipientFacts::Elsewhere, ForwardPath::Address(address)) => {
             return Err(Refusal::RecipientUnlisted { domain: address.domain().as_str().to_owned() });
         }
         // <Postmaster> is always ours: no directory says otherwise.
-        (RecipientFacts::Elsewhere, ForwardPath::Postmaster) => None,
-        (RecipientFacts::Ours { postmaster, .. }, ForwardPath::Postmaster) => postmaster,
-        (RecipientFacts::Ours { holder, postmaster }, ForwardPath::Address(address)) => {
-            holder.or(postmaster.filter(|_| is_postmaster(address)))
+        (RecipientFacts::Elsewhere, ForwardPath::Postmaster) => return Err(Refusal::PostmasterMissing),
+        (RecipientFacts::Ours { holder, postmaster }, path) if is_postmaster(path) => {
+            let serving = [holder, postmaster].into_iter().flatten().find(|one| one.state == AccountState::Active);
+            return serving.map(|one| one.account).ok_or(Refusal::PostmasterMissing);
         }
+        (RecipientFacts::Ours { holder, .. }, _) => holder,
     };
     match holder {
         Some(Holder { account, state: AccountState::Active }) => Ok(account),
@@ -53,9 +56,12 @@ pub fn account(forward_path: &ForwardPath, facts: RecipientFacts) -> Result<Acco
     }
 }
 
-/// `postmaster`, in any case, reads mail in every domain of ours (RFC 5321 §4.5.1).
-pub fn is_postmaster(address: &Address) -> bool {
-    address.local_part().as_str().eq_ignore_ascii_case("postmaster")
+/// `<Postmaster>`, and `postmaster` in any case at any domain: one reads mail in every domain of ours (RFC 5321 §4.5.1).
+pub fn is_postmaster(forward_path: &ForwardPath) -> bool {
+    match forward_path {
+        ForwardPath::Postmaster => true,
+        ForwardPath::Address(address) => address.local_part().as_str().eq_ignore_ascii_case("postmaster"),
+    }
 }
 
 #[cfg(test)]
@@ -80,7 +86,11 @@ mod tests {
             ("postmaster@a.example", ours(None, Some(ADMIN)), Ok(ADMIN.account)),
             ("PostMaster@a.example", ours(None, Some(ADMIN)), Ok(ADMIN.account)),
             ("postmaster@a.example", ours(Some(ANN), Some(ADMIN)), Ok(ANN.account)),
-            ("postmaster@a.example", ours(None, None), Err(Refusal::RecipientUnknown)),
+            ("postmaster@a.example", ours(Some(GONE), Some(ADMIN)), Ok(ADMIN.account)),
+            ("POSTMASTER@a.example", ours(None, None), Err(Refusal::PostmasterMissing)),
+            ("postmaster@a.example", ours(Some(GONE), None), Err(Refusal::PostmasterMissing)),
+            ("postmaster@a.example", ours(None, Some(GONE)), Err(Refusal::PostmasterMissing)),
+            ("postmasters@a.example", ours(None, None), Err(Refusal::RecipientUnknown)),
             ("bob%b.example@a.example", ours(None, Some(ADMIN)), Err(Refusal::RecipientUnknown)),
             ("b.example!bob@a.example", ours(None, Some(ADMIN)), Err(Refusal::RecipientUnknown)),
             ("\"bob@b.example\"@a.example", ours(None, Some(ADMIN)), Err(Refusal::RecipientUnknown)),
@@ -96,7 +106,8 @@ mod tests {
     #[test]
     fn the_domainless_postmaster_is_the_hosts() {
         assert_eq!(account(&ForwardPath::Postmaster, ours(None, Some(ADMIN))), Ok(ADMIN.account));
-        assert_eq!(account(&ForwardPath::Postmaster, ours(None, Some(GONE))), Err(Refusal::RecipientDisabled));
-        assert_eq!(account(&ForwardPath::Postmaster, ours(None, None)), Err(Refusal::RecipientUnknown));
+        assert_eq!(account(&ForwardPath::Postmaster, ours(None, Some(GONE))), Err(Refusal::PostmasterMissing));
+        assert_eq!(account(&ForwardPath::Postmaster, ours(None, None)), Err(Refusal::PostmasterMissing));
+        assert_eq!(account(&ForwardPath::Postmaster, RecipientFacts::Elsewhere), Err(Refusal::PostmasterMissing));
     }
 }

@@ -193,14 +193,18 @@ pub fn session_limits(config: &Config) -> SessionLimits {
 /// A server without a postmaster still serves: domains may name their own, and accounts may come later.
 async fn look_for_postmaster(config: &Config, store: &Store) -> anyhow::Result<()> {
     let Some(address) = config.postmaster.clone() else {
-        tracing::warn!("no postmaster is configured: mail to <Postmaster> is refused (RFC 5321 section 4.5.1)");
+        tracing::warn!(
+            key = "server.postmaster",
+            "no postmaster is configured: mail to <Postmaster> is put off with 451 (RFC 5321 section 4.5.1)"
+        );
         return Ok(());
     };
     let holder = store.read(move |snapshot| store::address::find(snapshot, &address)).await;
     let holder = holder.map_err(|error: StoreError| anyhow::anyhow!("looking up the postmaster: {error}"))?;
     if holder.is_none() {
         tracing::warn!(
-            "the configured postmaster is nobody's address yet: mail to <Postmaster> is refused until it is"
+            key = "server.postmaster",
+            "the configured postmaster is nobody's address yet: mail to <Postmaster> is put off with 451 until it is"
         );
     }
     Ok(())

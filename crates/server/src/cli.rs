@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::admin::Client;
-use crate::config::{Config, LogConfig, LogFormat};
+use crate::config::{Config, LogConfig, LogFormat, Severity};
 use crate::demo;
 use crate::development_certificates::DevelopmentCertificates;
 use crate::lifecycle::Server;
@@ -147,11 +147,11 @@ impl ConfigFile {
     }
 
     fn check(&self) -> anyhow::Result<ExitCode> {
-        let faults = Config::check(&self.config).err().map_or_else(Vec::new, |problems| problems.0);
-        for fault in &faults {
-            eprintln!("{fault}");
+        let problems = Config::check(&self.config).unwrap_or_else(|problems| problems.0);
+        for problem in &problems {
+            eprintln!("{problem}");
         }
-        match faults.len() {
+        match problems.iter().filter(|problem| problem.severity == Severity::Fault).count() {
             0 => {
                 say!("{}: no fault found", self.config.display());
                 Ok(ExitCode::SUCCESS)

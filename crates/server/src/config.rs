@@ -14,7 +14,7 @@ use mail::Domain;
 use net::tls::CertificateFiles;
 
 pub use listener::{ListenerConfig, Role, Tls};
-pub use problem::{Problem, Problems};
+pub use problem::{Problem, Problems, Severity};
 use reader::Section;
 
 /// Everything `sceau serve` needs to know.
@@ -107,13 +107,14 @@ impl Config {
         Config::parse(file, &text_of(file)?)
     }
 
-    /// Reads a file and looks at what it names: are the certificates there, can the data be written.
+    /// Reads a file and looks at what it names: are the certificates there, can the data be written. Gives what is allowed
+    /// and yet no good idea.
     ///
     /// # Errors
-    /// All faults of both at once.
-    pub fn check(file: &Path) -> Result<Config, Problems> {
+    /// All problems of both at once, when one of them is a fault.
+    pub fn check(file: &Path) -> Result<Vec<Problem>, Problems> {
         let text = text_of(file)?;
-        reader::read(file, &text, |root| Config::read(file, root, Look::Around))
+        reader::read(file, &text, |root| Config::read(file, root, Look::Around)).map(|(_, warnings)| warnings)
     }
 
     /// Reads a text as if it were that file's.
@@ -121,21 +122,10 @@ impl Config {
     /// # Errors
     /// All faults at once.
     pub fn parse(file: &Path, text: &str) -> Result<Config, Problems> {
-        reader::read(file, text, |root| Config::read(file, root, Look::AtTheText))
+        reader::read(file, text, |root| Config::read(file, root, Look::AtTheText)).map(|(config, _)| config)
     }
 
     fn read(file: &Path, root: &Section<'_>, look: Look) -> Option<Config> {
-        let server = root.section("server", |section| {
-            let name = section.required("name", "write the host's full name, as name = \"mail.example.org\"");
-            let data = section.path("data").unwrap_or_else(|| PathBuf::from("/var/lib/sceau"));
-            let admin_socket = section.path("admin_socket").unwrap_or_else(|| data.join("admin.sock"));
-            let postmaster = section.parsed("postmaster", "write an address of one of our accounts");
-            let stop_within = Duration::from_secs(section.whole("stop_seconds", 0..=3_600, 30));
-            if look == Look::Around {
-                surroundings::data(section, &data);
-            }
-            name.map(|name| (name, data, postmaster, admin_socket, stop_within))
-        });
         let log = root.section("log", |section| LogConfig {
             format: section.choice("format", &[("text", LogFormat::Text), ("json", LogFormat::Json)], LogFormat::Text),
             filter: read_filter(section),
@@ -165,6 +155,18 @@ impl Config {
         });
         let listeners = root.sections("listener", |section| ListenerConfig::read(section, &names));
         listener::check_together(root, &listeners);
+        let server = root.section("server", |section| {
+            let name = section.required("name", "write the host's full name, as name = \"mail.example.org\"");
+            let data = section.path("data").unwrap_or_else(|| PathBuf::from("/var/lib/sceau"));
+            let admin_socket = section.path("admin_socket").unwrap_or_else(|| data.join("admin.sock"));
+            let postmaster = section.parsed("postmaster", "write an address of one of our accounts");
+            let stop_within = Duration::from_secs(section.whole("stop_seconds", 0..=3_600, 30));
+            if look == Look::Around {
+                surroundings::data(section, &data);
+                surroundings::postmaster(section, postmaster.as_ref(), &listeners);
+            }
+            name.map(|name| (name, data, postmaster, admin_socket, stop_within))
+        });
         let (name, data, postmaster, admin_socket, stop_within) = server?;
         let file = file.to_owned();
         Some(Config {
@@ -222,6 +224,7 @@ fn text_of(file: &Path) -> Result<String, Problems> {
     std::fs::read_to_string(file).map_err(|error| {
         let remedy = "give the path of a readable TOML file, as those in conf/".to_owned();
         Problems(vec![Problem {
+            severity: Severity::Fault,
             file: file.to_owned(),
             line: None,
             key: String::new(),

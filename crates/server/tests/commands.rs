@@ -238,6 +238,34 @@ fn a_configuration_is_checked_with_what_it_names() {
 }
 
 #[test]
+fn a_host_that_takes_mail_and_names_no_postmaster_is_warned() {
+    let place = Place::new();
+    let listener = "[[listener]]\nname = \"x\"\nrole = \"relay\"\ntls = \"none\"\nlisten = [\"127.0.0.1:0\"]\n";
+    let server = "[log]\n[server]\nname = \"mail.a.example\"\ndata = \"data\"\n";
+    for (text, warned) in [
+        (format!("{server}{}", listener), true),
+        (format!("{server}postmaster = \"chief@a.example\"\n{}", listener), false),
+        (server.to_owned(), false),
+    ] {
+        place.write("sceau.toml", &text);
+        let output = place.run(&["check"]);
+        assert!(output.status.success(), "a warning is no fault: {}", text_of(&output));
+        let expected = "sceau.toml:2: server.postmaster: warning: missing: mail to <Postmaster>, and to postmaster@ of each \
+                        domain that names nobody, is put off with 451: write an address of one of your accounts, as \
+                        postmaster = \"postmaster@example.org\"\n";
+        assert_eq!(text_of(&output), if warned { expected } else { "" });
+    }
+    // With a fault, both are told, and only the fault counts.
+    place.write("sceau.toml", &format!("{server}nam = 1\n{}", listener));
+    let told = place.failed(&["check"]);
+    assert!(told.contains("server.postmaster: warning") && told.ends_with("\n1 fault\n"), "{told}");
+}
+
+fn text_of(output: &Output) -> String {
+    text(&output.stderr)
+}
+
+#[test]
 fn help_names_every_command() {
     let output = Command::new(env!("CARGO_BIN_EXE_sceau")).arg("--help").output().unwrap();
     expect![[r#"

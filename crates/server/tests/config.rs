@@ -28,6 +28,7 @@ fn every_configuration_of_conf_loads() {
     for file in files {
         let config = Config::load(&file).unwrap_or_else(|problems| panic!("{problems}"));
         assert!(!config.listeners.is_empty(), "{}", file.display());
+        assert!(config.postmaster.is_some(), "{} names a postmaster (RFC 5321 section 4.5.1)", file.display());
     }
 }
 

@@ -11,7 +11,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject;
@@ -188,6 +188,46 @@ async fn behind_a_proxy_the_client_is_the_one_it_names() {
     without.send(b"EHLO client.example.net\r\n").await;
     let greeted = without.0.read(&mut [0; 1]).await.unwrap_or(0);
     assert_eq!(greeted, 0, "whoever sends no header is not greeted");
+    server.stop_now().await;
+}
+
+/// What is logged, to be looked at.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(octets);
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn mail_to_a_postmaster_nobody_named_is_put_off_and_the_log_says_what_to_set() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let _logging = tracing::subscriber::set_default(subscriber);
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path(), "");
+    let server = Server::start(config.clone()).await.unwrap();
+    ask(&config, Request::StructureAdd { name: "A".into() }).await;
+    ask(&config, Request::DomainAdd { structure: "A".into(), domain: "a.example".into() }).await;
+    let mut client = Client::connect(address(&server, "relay")).await;
+    client.line().await;
+    client.send(b"HELO client.example.net\r\nMAIL FROM:<zoe@b.example>\r\n").await;
+    (client.line().await, client.line().await);
+    for recipient in ["Postmaster", "postmaster", "postmaster@a.example", "POSTMASTER@A.example"] {
+        client.send(format!("RCPT TO:<{recipient}>\r\n").as_bytes()).await;
+        assert!(client.line().await.starts_with("451 4.3.5 "), "{recipient}");
+    }
+    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let said = logged.lines().filter(|line| line.contains("set server.postmaster to an address")).count();
+    assert_eq!(said, 4, "{logged}");
     server.stop_now().await;
 }
 

@@ -267,6 +267,7 @@ mod tests {
         let table = [
             (Refusal::RecipientUnknown, Moment::Recipient, 550),
             (Refusal::RecipientDisabled, Moment::Recipient, 550),
+            (Refusal::PostmasterMissing, Moment::Recipient, 451),
             (Refusal::RecipientUnlisted { domain: "b.example".into() }, Moment::Recipient, 550),
             (Refusal::SenderNotYours { address: "a@b.example".into() }, Moment::Sender, 550),
             (Refusal::SenderNotYours { address: "a@b.example".into() }, Moment::Message, 550),

@@ -71,11 +71,36 @@ async fn a_postmaster_whose_account_comes_later_reads_from_then_on() {
     let host = "mx.a.example".parse().unwrap();
     let postmaster = Some("chief@a.example".parse().unwrap());
     let delivery = Delivery::new(world.store.clone(), Config { host, octets_max: 1_000, postmaster }, Still::default());
-    assert_eq!(delivery.recipient(&ForwardPath::Postmaster, None).await, Err(Refusal::RecipientUnknown));
+    assert_eq!(delivery.recipient(&ForwardPath::Postmaster, None).await, Err(Refusal::PostmasterMissing));
     let (ann, address) = (world.ann, "chief@a.example".parse().unwrap());
     world.store.transaction(move |tx| store::address::add(tx, ann, &address, NOW)).await.unwrap();
     delivery.directory_changed();
     assert_eq!(delivery.recipient(&ForwardPath::Postmaster, None).await, Ok(world.ann));
+}
+
+#[tokio::test]
+async fn mail_to_a_postmaster_nobody_is_waits_and_a_disabled_one_is_stood_in_for() {
+    let world = World::new().await;
+    let host: mail::Domain = "mx.a.example".parse().unwrap();
+    let named = |postmaster: Option<&str>| {
+        let postmaster = postmaster.map(|address| address.parse().unwrap());
+        let config = Config { host: host.clone(), octets_max: 1_000, postmaster };
+        Delivery::new(world.store.clone(), config, Still::default())
+    };
+    let at = |text: &str| ForwardPath::Address(text.parse().unwrap());
+    let nobody = named(None);
+    for path in [ForwardPath::Postmaster, at("postmaster@c.example"), at("PostMaster@C.EXAMPLE")] {
+        let refused = nobody.recipient(&path, None).await;
+        assert_eq!(refused, Err(Refusal::PostmasterMissing), "{path}");
+    }
+    assert_eq!(nobody.recipient(&at("postmaster@elsewhere.example"), None).await.unwrap_err().status().class, 5);
+    // The postmaster of the domain is disabled: the operator's reads.
+    let ann = world.ann;
+    let disable = store::account::State::Disabled;
+    world.store.transaction(move |tx| store::account::set_state(tx, ann, disable, NOW)).await.unwrap();
+    let operator = named(Some("admin@a.example"));
+    assert_eq!(operator.recipient(&at("postmaster@a.example"), None).await, Ok(world.admin));
+    assert_eq!(nobody.recipient(&at("postmaster@a.example"), None).await, Err(Refusal::PostmasterMissing));
 }
 
 #[tokio::test]

@@ -3,9 +3,20 @@
 use std::fmt;
 use std::path::PathBuf;
 
-/// One fault of a configuration file.
+/// How bad a problem is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// The configuration is not taken.
+    Fault,
+    /// It is taken, and somebody will be disappointed.
+    Warning,
+}
+
+/// One problem of a configuration file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
+    /// Whether the server starts all the same.
+    pub severity: Severity,
     /// The file.
     pub file: PathBuf,
     /// The line, from 1; `None` when the file cannot be read at all.
@@ -18,7 +29,7 @@ pub struct Problem {
     pub remedy: String,
 }
 
-/// All faults of a configuration, in the order of the file.
+/// All problems of a configuration, in the order of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problems(pub Vec<Problem>);
 
@@ -31,7 +42,8 @@ impl fmt::Display for Problem {
         if !self.key.is_empty() {
             write!(f, ": {}", self.key)?;
         }
-        write!(f, ": {}: {}", self.fault, self.remedy)
+        let warning = if self.severity == Severity::Warning { "warning: " } else { "" };
+        write!(f, ": {warning}{}: {}", self.fault, self.remedy)
     }
 }
 

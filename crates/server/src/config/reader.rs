@@ -10,15 +10,21 @@ use std::str::FromStr;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Problem, Problems};
+use super::{Problem, Problems, Severity};
 
-/// Reads a file's text with `read`, which asks its [`Section`]s for values; gives the result, or all faults.
-pub fn read<T>(file: &Path, text: &str, read: impl FnOnce(&Section<'_>) -> Option<T>) -> Result<T, Problems> {
+/// Reads a file's text with `read`, which asks its [`Section`]s for values; gives the result and the warnings, or all
+/// problems when one of them is a fault.
+pub fn read<T>(
+    file: &Path,
+    text: &str,
+    read: impl FnOnce(&Section<'_>) -> Option<T>,
+) -> Result<(T, Vec<Problem>), Problems> {
     let source = Source { file, text, problems: RefCell::default() };
     let (root, errors) = DeTable::parse_recoverable(text);
     for error in errors {
         let span = error.span().unwrap_or_default();
-        source.report(&span, String::new(), error.message().to_owned(), "write valid TOML (https://toml.io)".into());
+        let message = error.message().to_owned();
+        source.report(Severity::Fault, &span, String::new(), message, "write valid TOML (https://toml.io)".into());
     }
     let mut result = None;
     // After a fault of syntax keys may seem to be missing that are there: only the syntax is reported.
@@ -30,7 +36,7 @@ pub fn read<T>(file: &Path, text: &str, read: impl FnOnce(&Section<'_>) -> Optio
     let mut problems = source.problems.into_inner();
     problems.sort_by_key(|problem| problem.line);
     match result {
-        Some(result) if problems.is_empty() => Ok(result),
+        Some(result) if problems.iter().all(|problem| problem.severity == Severity::Warning) => Ok((result, problems)),
         _ => Err(Problems(problems)),
     }
 }
@@ -69,13 +75,22 @@ impl<'t> Section<'t> {
 
     /// Reports a fault of a key that was read.
     pub fn fault(&self, key: &'static str, fault: impl Display, remedy: impl Display) {
+        self.problem(Severity::Fault, key, &fault, &remedy);
+    }
+
+    /// Reports what a key, or its absence, will cause, where the server can do without.
+    pub fn warning(&self, key: &'static str, fault: impl Display, remedy: impl Display) {
+        self.problem(Severity::Warning, key, &fault, &remedy);
+    }
+
+    fn problem(&self, severity: Severity, key: &'static str, fault: &dyn Display, remedy: &dyn Display) {
         let span = self.value(key).map_or(self.span.clone(), Spanned::span);
-        self.source.report(&span, self.key(key), fault.to_string(), remedy.to_string());
+        self.source.report(severity, &span, self.key(key), fault.to_string(), remedy.to_string());
     }
 
     fn wrong_kind(&self, key: &'static str, value: &Spanned<DeValue<'_>>, wanted: &str) {
         let fault = format!("{} where {wanted} belongs", article(value.get_ref().type_str()));
-        self.source.report(&value.span(), self.key(key), fault, format!("write {wanted}"));
+        self.source.report(Severity::Fault, &value.span(), self.key(key), fault, format!("write {wanted}"));
     }
 
     /// A text, when the key is there.
@@ -108,7 +123,7 @@ impl<'t> Section<'t> {
 
     fn require(&self, key: &'static str, example: &str) -> Option<()> {
         if self.value(key).is_none() {
-            self.source.report(&self.span, self.key(key), "missing".into(), example.to_owned());
+            self.source.report(Severity::Fault, &self.span, self.key(key), "missing".into(), example.to_owned());
             return None;
         }
         Some(())
@@ -178,7 +193,7 @@ impl<'t> Section<'t> {
                 Some((_, Ok(value))) => parsed.push(value),
                 Some((text, Err(error))) => {
                     let fault = format!("\"{text}\": {error}");
-                    self.source.report(&item.span(), self.key(key), fault, example.to_owned());
+                    self.source.report(Severity::Fault, &item.span(), self.key(key), fault, example.to_owned());
                 }
                 None => self.wrong_kind(key, item, "a text in quotes"),
             }
@@ -238,17 +253,18 @@ impl<'t> Section<'t> {
                     None => format!("remove it; known here: {}", known.iter().copied().collect::<Vec<_>>().join(", ")),
                 };
                 let span = if name.span().is_empty() { value.span() } else { name.span() };
-                self.source.report(&span, self.key(name.get_ref()), "unknown key".into(), remedy);
+                self.source.report(Severity::Fault, &span, self.key(name.get_ref()), "unknown key".into(), remedy);
             }
         }
     }
 }
 
 impl Source<'_> {
-    fn report(&self, span: &Range<usize>, key: String, fault: String, remedy: String) {
+    fn report(&self, severity: Severity, span: &Range<usize>, key: String, fault: String, remedy: String) {
         let before = self.text.get(..span.start).unwrap_or(self.text);
         let line = before.bytes().filter(|octet| *octet == b'\n').count() + 1;
-        self.problems.borrow_mut().push(Problem { file: self.file.to_owned(), line: Some(line), key, fault, remedy });
+        let (file, line) = (self.file.to_owned(), Some(line));
+        self.problems.borrow_mut().push(Problem { severity, file, line, key, fault, remedy });
     }
 }
 

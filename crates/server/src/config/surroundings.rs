@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use mail::Address;
 use net::tls::{CertificateFiles, ClientCertificates, TlsServer};
 
 use super::reader::Section;
+use super::{ListenerConfig, Role};
 
 /// A certificate that cannot be served is a fault.
 pub(super) fn certificate(section: &Section<'_>, files: &CertificateFiles) {
@@ -19,6 +21,18 @@ pub(super) fn data(section: &Section<'_>, folder: &Path) {
         && !ground.is_dir()
     {
         section.fault("data", format!("{} is no folder", ground.display()), "name a folder, or one that can be made");
+    }
+}
+
+/// A host that takes mail must have somebody who reads the postmaster's (RFC 5321 §4.5.1). A warning only: each domain may
+/// name its own.
+pub(super) fn postmaster(section: &Section<'_>, postmaster: Option<&Address>, listeners: &[ListenerConfig]) {
+    if postmaster.is_none() && listeners.iter().any(|listener| listener.role != Role::Imap) {
+        section.warning(
+            "postmaster",
+            "missing: mail to <Postmaster>, and to postmaster@ of each domain that names nobody, is put off with 451",
+            "write an address of one of your accounts, as postmaster = \"postmaster@example.org\"",
+        );
     }
 }
 
