@@ -159,9 +159,8 @@ impl Server {
 
     /// SIGTERM: a graceful stop.
     pub fn terminate(&self) -> Result<()> {
-        let status = Command::new("kill").arg(self.pid().to_string()).status()?;
-        ensure!(status.success(), "kill: {status}");
-        Ok(())
+        let pid = rustix::process::Pid::from_child(&self.process);
+        Ok(rustix::process::kill_process(pid, rustix::process::Signal::TERM)?)
     }
 
     /// Waits for the server to end by itself.
