@@ -69,6 +69,29 @@ fn s1_smuggling_by_bare_line_ends_alone_is_refused_at_the_real_end() {
 }
 
 #[test]
+fn s1_a_bare_line_end_ends_the_session_even_after_too_many_octets_however_they_come() {
+    let body = format!("{}a\nb\r\n.\r\nNOOP\r\n", "x\r\n".repeat(80));
+    for size in [1, 7, 100, 1_000] {
+        let mut server = before_body(SessionConfig { octets_max: 200, ..relay() });
+        body.as_bytes().chunks(size).for_each(|piece| server.receive(piece));
+        assert!(server.sent().starts_with(b"554 5.6.0 ") && server.closed, "in pieces of {size}");
+    }
+}
+
+#[test]
+fn a_body_is_left_at_the_same_octet_however_it_comes() {
+    for (octets, closed) in [(401, false), (402, true), (403, true)] {
+        for size in [1, 7, 100, 1_000] {
+            let mut server = before_body(SessionConfig { octets_max: 200, ..relay() });
+            let body = format!("{}\r\n.\r\n", "x".repeat(octets - 2));
+            body.as_bytes().chunks(size).for_each(|piece| server.receive(piece));
+            assert!(server.sent().starts_with(b"552 5.3.4 "));
+            assert_eq!(server.closed, closed, "{octets} octets in pieces of {size}");
+        }
+    }
+}
+
+#[test]
 fn s2_smuggling_outbound_is_refused_in_chunks_too() {
     for body in ["a\nb", "a\rb", "a\r\n.\nb", "\n.\n", "\n.\r\n", "a\r"] {
         let mut server = Pretend::new(relay());

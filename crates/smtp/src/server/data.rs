@@ -35,7 +35,11 @@ impl Session {
     }
 
     pub(super) fn data_received(&mut self, mut incoming: Box<Incoming<DotReader>>, input: &[u8]) -> (State, usize) {
-        let piece = input.get(..SPOOL_OCTETS_MAX).unwrap_or(input);
+        // No further than to the octet that is too much, however the octets come.
+        let room = (self.config.octets_max.saturating_add(1).saturating_mul(OVERSIZE_FACTOR))
+            .saturating_sub(incoming.body.octets);
+        let room = usize::try_from(room).unwrap_or(SPOOL_OCTETS_MAX).clamp(1, SPOOL_OCTETS_MAX);
+        let piece = input.get(..room).unwrap_or(input);
         let mut message = Vec::with_capacity(piece.len());
         let (used, reached) = incoming.reader.read(piece, &mut message);
         if let Some(fault) = incoming.reader.fault() {
@@ -100,10 +104,14 @@ impl Session {
         }
     }
 
-    /// The first fault decides what is said at the end.
+    /// A fault of the content decides what is said at the end, wherever it stands: the session must not go on after it
+    /// (S1). Of the others the first does.
     pub(super) fn spoil(&mut self, body: &mut Body, fault: Fault) {
         self.discard();
-        body.fault.get_or_insert(fault);
+        match fault {
+            Fault::Content(_) => body.fault = Some(fault),
+            Fault::TooLarge | Fault::Spool(_) => drop(body.fault.get_or_insert(fault)),
+        }
     }
 
     pub(super) fn fault_reply(&self, fault: &Fault) -> Reply {

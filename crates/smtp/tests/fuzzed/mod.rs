@@ -21,18 +21,38 @@ pub use client::client;
 
 use super::pretend::{Pretend, relay, submissions};
 
-/// A whole session: the first octet chooses the listener and what fails, the second how the rest is cut.
+/// A whole session: the first octet chooses the listener and what fails, the second how the rest is cut. However it is, the
+/// same is said and accepted.
 pub fn session(octets: &[u8]) {
     let [choice, piece, stream @ ..] = octets else { return };
-    let cut = converse(*choice, stream, usize::from(*piece) + 1);
+    let pieces = stream.chunks(usize::from(*piece) + 1).collect();
+    let cut = [converse(*choice, pieces), converse(*choice, stream.chunks(1).collect())];
     // Octets behind DATA or STARTTLS are refused when they came with it, so there the cut matters, and ought to (S3, S4). A
     // disk fails before or after a fault of the content is seen.
-    let whole = converse(*choice, stream, stream.len().max(1));
+    let whole = converse(*choice, as_a_client_may(stream));
     let early = |said: &[u8]| String::from_utf8_lossy(said).contains("octets sent before the reply they must await");
-    if choice & DISK_FAILS == 0 && !early(&whole.0) && !early(&cut.0) {
-        assert_eq!(String::from_utf8_lossy(&cut.0), String::from_utf8_lossy(&whole.0), "in pieces of {}", piece + 1);
-        assert_eq!(cut.1, whole.1, "messages in pieces of {}", piece + 1);
+    for cut in cut {
+        if choice & DISK_FAILS == 0 && !early(&whole.0) && !early(&cut.0) {
+            assert_eq!(String::from_utf8_lossy(&cut.0), String::from_utf8_lossy(&whole.0));
+            assert_eq!(cut.1, whole.1, "messages");
+        }
     }
+}
+
+/// Cut where a client awaits a reply (RFC 2920 §3.1, RFC 3207 §4), and nowhere else.
+fn as_a_client_may(stream: &[u8]) -> Vec<&[u8]> {
+    let awaits = |line: &[u8]| line.eq_ignore_ascii_case(b"DATA\r\n") || line.eq_ignore_ascii_case(b"STARTTLS\r\n");
+    let mut pieces = Vec::new();
+    let (mut start, mut end) = (0, 0);
+    for line in stream.split_inclusive(|octet| *octet == b'\n') {
+        end += line.len();
+        if awaits(line) {
+            pieces.extend(stream.get(start..end));
+            start = end;
+        }
+    }
+    pieces.extend(stream.get(start..).filter(|rest| !rest.is_empty()));
+    pieces
 }
 
 const SUBMISSIONS: u8 = 1;
@@ -43,7 +63,7 @@ const NO_ROOM: u8 = 8;
 const MESSAGE_OCTETS_MAX: u64 = 200;
 
 /// What was said, and the messages that were accepted.
-fn converse(choice: u8, stream: &[u8], size: usize) -> (Vec<u8>, Vec<(Transaction, Vec<u8>)>) {
+fn converse(choice: u8, pieces: Vec<&[u8]>) -> (Vec<u8>, Vec<(Transaction, Vec<u8>)>) {
     let config = if choice & SUBMISSIONS == 0 { relay() } else { submissions() };
     let dsn = if choice & DSN == 0 { Dsn::Refused } else { Dsn::Announced };
     let mut server = Pretend::new(SessionConfig { octets_max: MESSAGE_OCTETS_MAX, dsn, ..config });
@@ -52,7 +72,7 @@ fn converse(choice: u8, stream: &[u8], size: usize) -> (Vec<u8>, Vec<(Transactio
             server.event(event).expect("an event");
         }
     }
-    for piece in stream.chunks(size) {
+    for piece in pieces {
         server.receive(piece);
     }
     let accepted = std::mem::take(&mut server.accepted);
