@@ -75,12 +75,12 @@ pub fn number_after(text: &str, before: &str) -> Option<u64> {
 impl Imap {
     /// Connects without TLS, and reads the greeting.
     pub fn plain(address: SocketAddr) -> Result<Imap> {
-        Imap::greeted(Wire::plain(address)?)
+        Imap::over(Wire::plain(address)?)
     }
 
     /// Connects under TLS (RFC 8314 §3.2), and reads the greeting.
     pub fn tls(address: SocketAddr, trust: &Trust) -> Result<Imap> {
-        Imap::greeted(Wire::tls(address, trust)?)
+        Imap::over(Wire::tls(address, trust)?)
     }
 
     /// Connects under TLS and signs in.
@@ -90,7 +90,8 @@ impl Imap {
         Ok(imap)
     }
 
-    fn greeted(wire: Wire) -> Result<Imap> {
+    /// Reads the greeting on a connection already made.
+    pub fn over(wire: Wire) -> Result<Imap> {
         let mut imap = Imap { wire, greeting: Response { text: String::new(), literals: Vec::new() }, tags: 0 };
         imap.greeting = imap.response().context("awaiting the greeting")?;
         Ok(imap)

@@ -23,4 +23,5 @@ pub mod program;
 pub mod random;
 pub mod server;
 pub mod smtp;
+pub mod welch;
 pub mod wire;

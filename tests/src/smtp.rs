@@ -42,12 +42,12 @@ impl Reply {
 impl Smtp {
     /// Connects without TLS, and reads the greeting.
     pub fn plain(address: SocketAddr) -> Result<Smtp> {
-        Smtp::greeted(Wire::plain(address)?)
+        Smtp::over(Wire::plain(address)?)
     }
 
     /// Connects under TLS (RFC 8314 §3.3), and reads the greeting.
     pub fn tls(address: SocketAddr, trust: &Trust) -> Result<Smtp> {
-        Smtp::greeted(Wire::tls(address, trust)?)
+        Smtp::over(Wire::tls(address, trust)?)
     }
 
     /// Connects under TLS, says EHLO and signs in with PLAIN.
@@ -58,7 +58,8 @@ impl Smtp {
         Ok(smtp)
     }
 
-    fn greeted(wire: Wire) -> Result<Smtp> {
+    /// Reads the greeting on a connection already made.
+    pub fn over(wire: Wire) -> Result<Smtp> {
         let mut smtp = Smtp { wire, greeting: Reply { code: 0, lines: Vec::new() } };
         smtp.greeting = smtp.reply().context("awaiting the greeting")?;
         Ok(smtp)

@@ -2,7 +2,7 @@
 
 use std::{
     io::{ErrorKind, Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
     path::Path,
     sync::Arc,
     time::Duration,
@@ -11,6 +11,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, pki_types::ServerName};
 use rustls_pki_types::{CertificateDer, pem::PemObject};
+use socket2::{Domain, Socket, Type};
 
 /// No answer of a healthy server takes longer.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -60,6 +61,16 @@ impl Wire {
         let socket =
             TcpStream::connect_timeout(&address, PATIENCE).with_context(|| format!("connecting to {address}"))?;
         Wire::over(socket)
+    }
+
+    /// Connects without TLS, from an address of 127.0.0.0/8: each is another client to the server.
+    pub fn plain_from(source: Ipv4Addr, address: SocketAddr) -> Result<Wire> {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.bind(&SocketAddr::from((source, 0)).into())?;
+        socket
+            .connect_timeout(&address.into(), PATIENCE)
+            .with_context(|| format!("connecting to {address} from {source}"))?;
+        Wire::over(socket.into())
     }
 
     /// Speaks over a connection already made.

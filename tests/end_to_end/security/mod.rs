@@ -8,6 +8,7 @@ mod logs;
 mod mime;
 mod names;
 mod smuggling;
+mod timing;
 
 use anyhow::{Context, Result};
 use tests::{imap::Imap, server::Server};
