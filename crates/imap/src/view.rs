@@ -36,6 +36,8 @@ pub struct Changes {
     pub expunged: Vec<u32>,
     /// Messages whose flags changed, with the flags they have now.
     pub flags: Vec<FlagChange>,
+    /// New messages from this UID on are `\Recent` to this session: it is the first to hear of them (RFC 3501 §2.3.2).
+    pub first_recent_uid: u32,
 }
 
 /// The flags of a message as they are now.
@@ -93,6 +95,8 @@ pub enum ViewError {
 pub struct View {
     /// What the client was told last; `mod_sequence` is that of the last changes applied.
     told: Snapshot,
+    /// UIDs that are `\Recent` to this session; those gone may still be among them.
+    recent: Ranges,
     /// The UID of each sequence number; `None` until loaded.
     uids: Option<Vec<u32>>,
     /// Messages that came after what the client was told, ascending.
@@ -110,8 +114,10 @@ pub struct View {
 impl View {
     /// The view right after SELECT or EXAMINE.
     pub fn new(snapshot: Snapshot) -> View {
+        let recent = (snapshot.first_recent_uid, snapshot.uid_next.saturating_sub(1));
         View {
             told: snapshot,
+            recent: Ranges::from_ranges(Some(recent).filter(|(first, last)| first <= last).into_iter().collect()),
             uids: None,
             appended: Vec::new(),
             expunged: Vec::new(),
@@ -141,14 +147,19 @@ impl View {
         self.appended.last().map_or(self.told.uid_next, |last| last.saturating_add(1))
     }
 
-    /// Messages from this UID on are `\Recent` to this session.
-    pub fn first_recent_uid(&self) -> u32 {
-        self.told.first_recent_uid
+    /// UIDs that are `\Recent` to this session, and perhaps some that are gone.
+    pub fn recent(&self) -> &Ranges {
+        &self.recent
+    }
+
+    /// How many messages the client was told are `\Recent`.
+    pub fn recent_told(&self) -> u32 {
+        self.told.recent
     }
 
     /// True when the message is `\Recent` to this session.
     pub fn is_recent(&self, uid: u32) -> bool {
-        uid >= self.told.first_recent_uid
+        self.recent.contains(uid)
     }
 
     /// True once the UIDs are known; an empty mailbox needs none.
@@ -281,7 +292,13 @@ impl View {
     pub fn apply(&mut self, changes: Changes) {
         self.told.mod_sequence = self.told.mod_sequence.max(changes.mod_sequence);
         let newest = self.appended.last().copied().unwrap_or(0).max(self.told.uid_next.saturating_sub(1));
-        self.appended.extend(changes.appended.into_iter().filter(|uid| *uid > newest));
+        let appended = changes.appended.iter().copied().filter(|uid| *uid > newest);
+        let recent = appended.clone().filter(|uid| *uid >= changes.first_recent_uid).map(|uid| (uid, uid));
+        let recent: Vec<(u32, u32)> = recent.collect();
+        if !recent.is_empty() {
+            self.recent = Ranges::from_ranges(self.recent.as_slice().iter().copied().chain(recent).collect());
+        }
+        self.appended.extend(appended);
         self.appended.sort_unstable();
         self.appended.dedup();
         self.forget(changes.expunged);
@@ -371,7 +388,7 @@ impl View {
         for uid in expunged.iter().rev() {
             if let Ok(index) = uids.binary_search(uid) {
                 responses.expunge(u32::try_from(index + 1).unwrap_or(u32::MAX));
-                self.told.recent -= u32::from(*uid >= self.told.first_recent_uid && self.told.recent > 0);
+                self.told.recent -= u32::from(self.recent.contains(*uid) && self.told.recent > 0);
             }
         }
         if !expunged.is_empty() {
@@ -388,11 +405,15 @@ impl View {
             self.uids = Some(Vec::new());
         }
         self.told.exists += count;
-        self.told.recent += appended.iter().map(|uid| u32::from(*uid >= self.told.first_recent_uid)).sum::<u32>();
+        self.told.recent += appended.iter().map(|uid| u32::from(self.recent.contains(*uid))).sum::<u32>();
         if let Some(uids) = self.uids.as_mut() {
             uids.extend_from_slice(&appended);
             // SELECT counts without the list, and too many where new messages are gone already: never above EXISTS.
-            let recent = uids.len() - uids.partition_point(|uid| *uid < self.told.first_recent_uid);
+            let recent =
+                self.recent.as_slice().iter().map(|(first, last)| {
+                    uids.partition_point(|uid| uid <= last) - uids.partition_point(|uid| uid < first)
+                });
+            let recent: usize = recent.sum();
             self.told.recent = u32::try_from(recent).unwrap_or(u32::MAX);
         }
         responses.exists(self.told.exists);

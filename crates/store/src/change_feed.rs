@@ -72,6 +72,30 @@ impl Changes {
         self.receiver.borrow_and_update()
     }
 
+    /// A session is about to tell its client of the messages below `uidnext`: those from the UID answered on are recent to it,
+    /// and to no session after it (RFC 3501 §2.3.2). `stored` is the mailbox's `recent_from` as it was read.
+    pub fn claim_recent(&self, mailbox: MailboxId, stored: u32, uidnext: u32) -> u32 {
+        self.recent(mailbox, stored, Some(uidnext))
+    }
+
+    /// As [`Changes::claim_recent`], for who looks without taking: EXAMINE and STATUS.
+    pub fn recent_from(&self, mailbox: MailboxId, stored: u32) -> u32 {
+        self.recent(mailbox, stored, None)
+    }
+
+    fn recent(&self, mailbox: MailboxId, stored: u32, claimed: Option<u32>) -> u32 {
+        let mut accounts = self.feed.lock();
+        // An account that has a listener is there, and it is asked for its own mailboxes alone.
+        let Some(account) = accounts.get_mut(&self.account).filter(|_| mailbox.account == self.account) else {
+            return stored;
+        };
+        let from = account.recent_from.get(&mailbox.number).map_or(stored, |known| stored.max(*known));
+        if let Some(uidnext) = claimed {
+            account.recent_from.insert(mailbox.number, from.max(uidnext));
+        }
+        from
+    }
+
     /// The latest news, without marking them as seen.
     pub fn peek(&self) -> watch::Ref<'_, News> {
         self.receiver.borrow()
@@ -82,7 +106,7 @@ impl Drop for Changes {
     fn drop(&mut self) {
         let mut accounts = self.feed.lock();
         // The receiver being dropped still counts.
-        if accounts.get(&self.account).is_some_and(|sender| sender.receiver_count() <= 1) {
+        if accounts.get(&self.account).is_some_and(|account| account.news.receiver_count() <= 1) {
             accounts.remove(&self.account);
         }
     }
@@ -91,16 +115,28 @@ impl Drop for Changes {
 /// One channel for each account that has listeners.
 #[derive(Default)]
 pub(crate) struct ChangeFeed {
-    accounts: Mutex<HashMap<AccountId, watch::Sender<News>>>,
+    accounts: Mutex<HashMap<AccountId, Account>>,
+}
+
+struct Account {
+    news: watch::Sender<News>,
+    /// By mailbox: the first UID that no session was told of as recent yet, where that is more than the row knows.
+    recent_from: HashMap<u32, u32>,
+}
+
+impl Account {
+    fn new() -> Account {
+        Account { news: watch::Sender::new(News::default()), recent_from: HashMap::new() }
+    }
 }
 
 impl ChangeFeed {
-    fn lock(&self) -> MutexGuard<'_, HashMap<AccountId, watch::Sender<News>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<AccountId, Account>> {
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn listen(self: &Arc<ChangeFeed>, account: AccountId) -> Changes {
-        let receiver = self.lock().entry(account).or_insert_with(|| watch::Sender::new(News::default())).subscribe();
+        let receiver = self.lock().entry(account).or_insert_with(Account::new).news.subscribe();
         Changes { account, receiver, feed: self.clone() }
     }
 
@@ -111,8 +147,8 @@ impl ChangeFeed {
                 Change::Mailbox { mailbox, .. } => mailbox.account,
                 Change::Mailboxes { account, .. } | Change::SessionsEnd { account } => *account,
             };
-            let Some(sender) = accounts.get(&account) else { continue };
-            sender.send_modify(|news| match *change {
+            let Some(account) = accounts.get(&account) else { continue };
+            account.news.send_modify(|news| match *change {
                 Change::Mailbox { mailbox, modseq } => {
                     let known = news.mailboxes.entry(mailbox.number).or_default();
                     *known = modseq.max(*known);
@@ -127,6 +163,21 @@ impl ChangeFeed {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_message_is_recent_to_the_first_that_claims_it() {
+        let feed = Arc::new(ChangeFeed::default());
+        let mailbox = MailboxId { account: AccountId(1), number: 3 };
+        let (first, second) = (feed.listen(mailbox.account), feed.listen(mailbox.account));
+        assert_eq!(second.recent_from(mailbox, 4), 4);
+        assert_eq!(first.claim_recent(mailbox, 4, 9), 4);
+        // The row the second read was older than the first's claim.
+        assert_eq!(second.claim_recent(mailbox, 4, 10), 9);
+        assert_eq!(first.claim_recent(mailbox, 4, 9), 10);
+        assert_eq!((first.recent_from(mailbox, 4), first.recent_from(mailbox, 12)), (10, 12));
+        drop((first, second));
+        assert_eq!(feed.listen(mailbox.account).claim_recent(mailbox, 9, 10), 9);
+    }
 
     #[tokio::test]
     async fn changes_are_coalesced_and_forgotten_with_their_last_listener() {

@@ -266,6 +266,8 @@ pub(crate) fn learn_keywords(
 }
 
 /// The conversation of the first reference that is known, else a new one; every id of this message then leads to it.
+///
+/// References stay when their messages go, some 24 octets each: a late answer still finds its conversation.
 fn find_thread(tx: &mut dyn Transaction, message: MessageId, new: &NewMessage<'_>) -> Result<ThreadId, StoreError> {
     let account = message.account;
     let skipped = new.references.len().saturating_sub(REFERENCES_MAX);

@@ -56,6 +56,22 @@ fn an_empty_mailbox_has_no_last_message() {
     assert_eq!(view.resolve(&set(Numbering::Uid, Bound::Number(1), Bound::Last)), Ok(Ranges::default()));
 }
 
+/// RFC 3501 §2.3.2: what another session heard of first is not recent here.
+#[test]
+fn recent_are_those_that_no_other_session_was_told_of() {
+    let snapshot = Snapshot { exists: 3, recent: 1, first_recent_uid: 12, uid_next: 13, mod_sequence: 10 };
+    let mut view = View::new(snapshot);
+    view.apply(Changes { mod_sequence: 11, appended: vec![13, 14, 15], first_recent_uid: 15, ..Changes::default() });
+    assert_eq!(told(&mut view, Enabled::default(), Allowed::Everything), "* 6 EXISTS|* 2 RECENT|");
+    assert_eq!([12, 13, 14, 15].map(|uid| view.is_recent(uid)), [true, false, false, true]);
+    view.load(vec![10, 11, 12, 13, 14, 15]).unwrap();
+    view.apply(Changes { mod_sequence: 12, appended: vec![16], first_recent_uid: 17, ..Changes::default() });
+    assert_eq!(told(&mut view, Enabled::default(), Allowed::Everything), "* 7 EXISTS|* 2 RECENT|");
+    view.apply(Changes { mod_sequence: 13, expunged: vec![14, 15], ..Changes::default() });
+    assert_eq!(told(&mut view, Enabled::default(), Allowed::Everything), "* 6 EXPUNGE|* 5 EXPUNGE|");
+    assert_eq!((view.exists(), view.recent_told()), (5, 1));
+}
+
 #[test]
 fn recent_is_never_above_exists() {
     // SELECT guessed 3 of 3, though UID 5 is old: a new one is gone already.
@@ -105,6 +121,7 @@ fn expunges_wait_until_they_are_allowed() {
         appended: vec![21],
         expunged: vec![5, 20, 77],
         flags: vec![flag_change(9, 11), flag_change(5, 11)],
+        first_recent_uid: 0,
     });
     let first = told(&mut view, Enabled::default(), Allowed::NoExpunge);
     assert_eq!(first, "* 4 EXISTS|* 1 RECENT|* 2 FETCH (FLAGS (\\Seen))|");
@@ -222,7 +239,7 @@ proptest! {
             mailbox.extend(&appended);
             let expunged: Vec<u32> = expunged.into_iter().filter(|uid| mailbox.contains(uid)).collect();
             mailbox.retain(|uid| !expunged.contains(uid));
-            view.apply(Changes { mod_sequence: step, appended, expunged, flags: Vec::new() });
+            view.apply(Changes { mod_sequence: step, appended, expunged, ..Changes::default() });
             let allowed = if quiet { Allowed::NoExpunge } else { Allowed::Everything };
             if view.needs_load_to_tell() {
                 view.load(mailbox.clone()).expect("the mailbox now");

@@ -12,6 +12,7 @@ use tracing::{debug, info};
 use super::append::Appending;
 use super::executor::Executor;
 use super::host::Host;
+use super::recent::leave;
 use super::selected::Selected;
 use super::wire::{Disconnected, Stream, Wire};
 use crate::sessions;
@@ -65,6 +66,7 @@ where
     match conversation.run(&mut wire).await {
         Ok(Outcome::StartTls) => Outcome::StartTls,
         Ok(Outcome::Closed) | Err(Disconnected) => {
+            leave(&conversation.context, &mut conversation.mailbox);
             Box::pin(wire.close()).await;
             Outcome::Closed
         }
@@ -226,7 +228,7 @@ impl Conversation {
     ) -> Option<Executor<'c, 's>> {
         let identity = self.session.identity()?.clone();
         if !self.session.is_selected() {
-            self.mailbox = None;
+            leave(&self.context, &mut self.mailbox);
         }
         let changes = self.changes.as_mut()?;
         Some(Executor::new(&self.context, &self.place, identity, &mut self.mailbox, changes, wire, enabled))

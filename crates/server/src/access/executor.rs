@@ -5,7 +5,7 @@ use imap::command::{Operation, Tag};
 use imap::response::{Code, Responses, code_of};
 use imap::server::{Completed, Enabled};
 use imap::view::Allowed;
-use store::{Changes, EngineError, Snapshot, Store, StoreError, Transaction, UnixMillis};
+use store::{Changes, EngineError, Snapshot, StoreError, Transaction, UnixMillis};
 use tracing::{error, warn};
 
 use super::conversation::Context;
@@ -158,10 +158,6 @@ impl<'c, 's> Executor<'c, 's> {
 
     pub(super) fn enabled(&self) -> Enabled {
         self.responses.enabled()
-    }
-
-    pub(super) fn store(&self) -> &Store {
-        &self.context.store
     }
 
     /// Reads, on a thread that may block.

@@ -74,9 +74,17 @@ impl Executor<'_, '_> {
 
     fn tell_status(&mut self, name: &MailboxName, row: &Mailbox, items: &[StatusItem]) {
         let append_octets_max = self.context.imap.append_octets_max;
+        let selected = self.mailbox.as_deref().filter(|selected| selected.id == row.id);
+        let recent = match selected {
+            Some(selected) => selected.view.recent_told(),
+            None => {
+                let from = self.changes.recent_from(row.id, row.recent_from);
+                row.uidnext.saturating_sub(from).min(row.entries)
+            }
+        };
         let number = |item: &StatusItem| match item {
             StatusItem::Messages => u64::from(row.entries),
-            StatusItem::Recent => u64::from(row.uidnext.saturating_sub(row.recent_from).min(row.entries)),
+            StatusItem::Recent => u64::from(recent),
             StatusItem::UidNext => u64::from(row.uidnext),
             StatusItem::UidValidity => u64::from(row.uidvalidity.0),
             StatusItem::Unseen => u64::from(row.unseen),

@@ -16,6 +16,7 @@ mod flags;
 mod host;
 mod list;
 mod mailboxes;
+mod recent;
 mod search;
 mod select;
 mod selected;

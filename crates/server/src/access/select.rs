@@ -6,7 +6,7 @@ use imap::server::{Completed, Then};
 use imap::view::{Snapshot, View};
 use store::StoreError;
 use store::entry::Scope;
-use store::mailbox::{Opened, claim_recent};
+use store::mailbox::Opened;
 
 use super::executor::{Executor, Stop, answer_to, now};
 use super::flags::KeywordTable;
@@ -17,7 +17,7 @@ impl Executor<'_, '_> {
     /// One read of the mailbox's row; no entry is listed for it.
     pub(super) async fn select(&mut self, select: Select, access: Access) -> Result<Completed, Stop> {
         // The old mailbox is left even when the new one cannot be opened (RFC 9051 §6.3.2).
-        let closed = self.mailbox.take().is_some();
+        let closed = self.leave();
         let opened = match self.open(&select).await {
             Ok(opened) => opened,
             Err(error) => {
@@ -32,21 +32,25 @@ impl Executor<'_, '_> {
         }
         let mailbox = &opened.mailbox;
         let keywords = KeywordTable::new(mailbox.keywords.clone());
+        let first_recent_uid = self.first_recent(mailbox, access);
         let snapshot = Snapshot {
             exists: mailbox.entries,
-            recent: recent(&opened),
-            first_recent_uid: mailbox.recent_from,
+            // Without looking at entries: exact while none of the new ones is gone.
+            recent: mailbox.uidnext.saturating_sub(first_recent_uid).min(mailbox.entries),
+            first_recent_uid,
             uid_next: mailbox.uidnext,
             mod_sequence: mailbox.highest_modseq.0.unsigned_abs(),
         };
         self.tell_opened(&select, &opened, &snapshot, &keywords, access);
-        let (id, uidnext) = (mailbox.id, mailbox.uidnext);
-        if access == Access::ReadWrite && mailbox.recent_from < uidnext {
-            // Told to this session; the note that nobody else is to be told need not be waited for.
-            let store = self.store().clone();
-            tokio::spawn(async move { store.transaction(move |tx| claim_recent(tx, id, uidnext)).await });
-        }
-        *self.mailbox = Some(Box::new(Selected { id, access, view: View::new(snapshot), keywords }));
+        let selected = Selected {
+            id: mailbox.id,
+            access,
+            view: View::new(snapshot),
+            keywords,
+            recent_stored: mailbox.recent_from,
+        };
+        *self.mailbox = Some(Box::new(selected));
+        self.note_recent();
         let (code, text) = match access {
             Access::ReadWrite => (Code::ReadWrite, "SELECT completed"),
             Access::ReadOnly => (Code::ReadOnly, "EXAMINE completed"),
@@ -106,7 +110,7 @@ impl Executor<'_, '_> {
     pub(super) async fn close(&mut self) -> Result<Completed, Stop> {
         let selected = self.selected()?;
         let (id, access) = (selected.id, selected.access);
-        *self.mailbox = None;
+        self.leave();
         if access == Access::ReadWrite {
             let now = now();
             loop {
@@ -123,14 +127,7 @@ impl Executor<'_, '_> {
 
     /// UNSELECT: leaves it as it is.
     pub(super) fn unselect(&mut self) -> Completed {
-        *self.mailbox = None;
+        self.leave();
         Completed::ok("UNSELECT completed").then(Then::Unselected)
     }
-}
-
-/// How many messages are recent to this session. Without looking at entries: exact while none of the new ones is gone,
-/// and RFC 3501 §2.3.2 asks for no more than that a client is told of what is new.
-fn recent(opened: &Opened) -> u32 {
-    let mailbox = &opened.mailbox;
-    mailbox.uidnext.saturating_sub(mailbox.recent_from).min(mailbox.entries)
 }

@@ -24,6 +24,8 @@ pub struct Selected {
     pub view: View,
     /// Its keywords, as told last.
     pub keywords: KeywordTable,
+    /// Messages below this UID are noted in the store as no longer recent.
+    pub recent_stored: u32,
 }
 
 /// SELECT or EXAMINE.
@@ -51,8 +53,8 @@ impl Selected {
         }
     }
 
-    /// Takes what a read found; nothing is told yet.
-    pub fn apply(&mut self, changed: &Changed) {
+    /// Takes what a read found; nothing is told yet. New messages from `first_recent_uid` on are recent to this session.
+    pub fn apply(&mut self, changed: &Changed, first_recent_uid: u32) {
         let known = self.view.applied_uid_next();
         let (old, new): (Vec<_>, Vec<_>) = changed.entries.iter().partition(|entry| entry.uid.get() < known);
         let flag_change = |entry: &&store::entry::Entry| FlagChange {
@@ -67,6 +69,7 @@ impl Selected {
             appended: new.iter().map(|entry| entry.uid.get()).collect(),
             expunged: changed.vanished.iter().map(store::Uid::get).collect(),
             flags,
+            first_recent_uid,
         });
     }
 }
@@ -172,7 +175,9 @@ impl Executor<'_, '_> {
             self.load().await?;
         }
         self.learn_keywords(&changed.mailbox.keywords)?;
-        self.selected()?.apply(changed);
+        let access = self.selected()?.access;
+        let first_recent_uid = self.first_recent(&changed.mailbox, access);
+        self.selected()?.apply(changed, first_recent_uid);
         Ok(())
     }
 

@@ -14,6 +14,7 @@ mod ending;
 mod large;
 mod mime;
 mod player;
+mod recent;
 mod silent_race;
 mod trace;
 mod tracking;

@@ -40,8 +40,8 @@ impl Executor<'_, '_> {
         let selected = self.selected()?;
         let mailbox = selected.id;
         let keywords = selected.keywords.clone();
-        let first_recent_uid = selected.view.first_recent_uid();
-        let plan = Arc::new(Plan::new(items, &modifiers, seen, keywords, first_recent_uid, self.enabled()));
+        let recent = selected.view.recent().clone();
+        let plan = Arc::new(Plan::new(items, &modifiers, seen, keywords, recent, self.enabled()));
         let mut numbers = numbers.iter();
         let mut trouble = Trouble::default();
         let mut pairs: Vec<(u32, u32)> = Vec::new();

@@ -1,6 +1,7 @@
 //! What a FETCH needs of each message, settled once before the first read.
 
 use imap::command::{FetchItem, FetchModifiers, SectionText};
+use imap::sequence::Ranges;
 use imap::server::Enabled;
 use store::message::Wanted;
 use store::{ModSeq, Uid, UidSet};
@@ -21,8 +22,8 @@ pub struct Plan {
     pub seen: UidSet,
     /// The mailbox's keywords.
     pub keywords: KeywordTable,
-    /// Messages from this UID on are `\Recent`.
-    pub first_recent_uid: u32,
+    /// UIDs that are `\Recent` to this session.
+    pub recent: Ranges,
     /// What the client has enabled.
     pub enabled: Enabled,
 }
@@ -44,7 +45,7 @@ impl Plan {
         modifiers: &FetchModifiers,
         seen: UidSet,
         keywords: KeywordTable,
-        first_recent_uid: u32,
+        recent: Ranges,
         enabled: Enabled,
     ) -> Plan {
         // CHANGEDSINCE asks for MODSEQ implicitly (RFC 7162 §3.1.4.1).
@@ -53,7 +54,7 @@ impl Plan {
         }
         let source = source(&items);
         let changed_since = modifiers.changed_since.map(store_mod_sequence);
-        Plan { items, source, changed_since, seen, keywords, first_recent_uid, enabled }
+        Plan { items, source, changed_since, seen, keywords, recent, enabled }
     }
 
     /// True when the message is to be told at all.

@@ -446,7 +446,7 @@ fn flags<'r, 'k>(
     uid: Uid,
     bits: FlagBits,
 ) -> &'r mut FetchResponse<'k> {
-    let recent = uid.get() >= plan.first_recent_uid;
+    let recent = plan.recent.contains(uid.get());
     response.flags(system(bits), recent, plan.keywords.of(bits))
 }
 

@@ -74,7 +74,7 @@ impl Executor<'_, '_> {
             return Err(Completed::no(Some(Code::Limit), "Too many texts in one SEARCH").into());
         }
         let criteria = Arc::new(criteria);
-        let first_recent_uid = selected.view.first_recent_uid();
+        let recent = selected.view.recent().clone();
         let uids = selected.view.uids();
         let candidates: Vec<(u32, u32)> =
             (1..).zip(uids.iter().copied()).filter(|(sequence, uid)| criteria.may_match(*sequence, *uid)).collect();
@@ -84,7 +84,7 @@ impl Executor<'_, '_> {
         };
         let mut found = Found::default();
         for messages in candidates.chunks(BATCH_ENTRIES) {
-            let search = Arc::new(Search { mailbox, criteria: criteria.clone(), first_recent_uid });
+            let search = Arc::new(Search { mailbox, criteria: criteria.clone(), recent: recent.clone() });
             let (entries, messages) = (search.clone(), messages.to_vec());
             let (matches, open) = self.read(move |snapshot| entries.by_entries(snapshot, &messages)).await?;
             found.matches.extend(matches);
@@ -204,7 +204,7 @@ impl Found {
 struct Search {
     mailbox: MailboxId,
     criteria: Arc<Criteria>,
-    first_recent_uid: u32,
+    recent: Ranges,
 }
 
 /// Matches, and messages of which more must be read.
@@ -265,7 +265,7 @@ impl Search {
             sequence,
             uid: entry.uid.get(),
             flags: entry.flags,
-            recent: entry.uid.get() >= self.first_recent_uid,
+            recent: self.recent.contains(entry.uid.get()),
             mod_sequence: entry.modseq.0.unsigned_abs(),
             received: entry.internal_date,
             saved: entry.saved,
