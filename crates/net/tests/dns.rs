@@ -1,6 +1,12 @@
 //! What the resolver makes of the answers of a real server, right and wrong ones.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+#![allow(
+    clippy::disallowed_types,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "tests make sockets"
+)]
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;

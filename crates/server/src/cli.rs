@@ -17,6 +17,7 @@ use crate::admin::Client;
 use crate::config::{Config, LogConfig, LogFormat, Severity};
 use crate::demo;
 use crate::development_certificates::DevelopmentCertificates;
+use crate::development_trust_space::{DevelopmentTrustSpace, Plan, Signing};
 use crate::lifecycle::Server;
 use crate::telemetry::start_logs;
 
@@ -76,7 +77,8 @@ pub struct ConfigFile {
 
 #[derive(Debug, Subcommand)]
 enum Certs {
-    /// Make an authority for development, and a certificate for localhost, 127.0.0.1 and ::1
+    /// Make an authority for development, a certificate for localhost, 127.0.0.1 and ::1, and a whole trust space:
+    /// a fake IGC-Santé, operators A and B, the cases of the audit, revocation lists and a signed white list
     Dev {
         /// Where they go; what is there is kept
         dir: PathBuf,
@@ -118,6 +120,12 @@ impl Command {
                 say!("authority    {}", made.authority.display());
                 say!("certificate  {}", made.server.chain.display());
                 say!("key          {}", made.server.key.display());
+                let folder = dir.join("trust-space");
+                let space = DevelopmentTrustSpace::ensure(&folder, &Plan::default())?;
+                say!("trust space  {}", folder.display());
+                if space.signing == Signing::ProgramMissing {
+                    say!("             its white list has NO SIGNATURE: install xmlsec1 and run this again");
+                }
                 Ok(ExitCode::SUCCESS)
             }
             Command::Structure(command) => command.run().await,

@@ -75,8 +75,8 @@ fn make_authority(certificate: &Path, key: &Path) -> anyhow::Result<()> {
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let made = params.self_signed(&pair)?;
-    write_new(key, &pair.serialize_pem(), 0o600)?;
-    write_new(certificate, &made.pem(), 0o644)
+    write_new(key, pair.serialize_pem().as_bytes(), 0o600)?;
+    write_new(certificate, made.pem().as_bytes(), 0o644)
 }
 
 fn make_server(files: &DevelopmentCertificates, authority_key: &Path) -> anyhow::Result<()> {
@@ -95,8 +95,8 @@ fn make_server(files: &DevelopmentCertificates, authority_key: &Path) -> anyhow:
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;
     let made = params.signed_by(&pair, &issuer)?;
-    write_new(&files.server.key, &pair.serialize_pem(), 0o600)?;
-    write_new(&files.server.chain, &made.pem(), 0o644)
+    write_new(&files.server.key, pair.serialize_pem().as_bytes(), 0o600)?;
+    write_new(&files.server.chain, made.pem().as_bytes(), 0o644)
 }
 
 fn params(name: &str, valid: Duration) -> CertificateParams {
@@ -110,17 +110,17 @@ fn params(name: &str, valid: Duration) -> CertificateParams {
     params
 }
 
-fn reading(path: &Path) -> String {
+pub(crate) fn reading(path: &Path) -> String {
     format!("reading {}", path.display())
 }
 
 /// Written beside and renamed into place: a half-written key would be found at the next start.
-fn write_new(path: &Path, text: &str, mode: u32) -> anyhow::Result<()> {
+pub(crate) fn write_new(path: &Path, octets: &[u8], mode: u32) -> anyhow::Result<()> {
     let beside = path.with_extension("new");
     let write = || -> std::io::Result<()> {
         let _ = fs::remove_file(&beside);
         let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside)?;
-        file.write_all(text.as_bytes())?;
+        file.write_all(octets)?;
         file.sync_all()?;
         fs::rename(&beside, path)
     };

@@ -20,6 +20,7 @@ pub mod config;
 pub mod data_folder;
 pub mod demo;
 pub mod development_certificates;
+pub mod development_trust_space;
 mod doors;
 pub mod lifecycle;
 mod machine;
