@@ -6,6 +6,7 @@ pub mod address;
 pub mod crlf;
 pub mod decode;
 pub mod domain;
+pub mod dsn;
 pub mod envelope;
 pub mod exchange;
 pub mod header;

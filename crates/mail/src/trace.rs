@@ -122,7 +122,7 @@ fn address_literal(address: IpAddr) -> String {
 }
 
 /// What others told us, as one harmless word: printable ASCII without parentheses, quotes, separators or space.
-fn atom(text: &str) -> String {
+pub(crate) fn atom(text: &str) -> String {
     let harmless = |character: char| character.is_ascii_graphic() && !"()<>;,\"\\".contains(character);
     let word: String = text.chars().map(|character| if harmless(character) { character } else { '?' }).collect();
     match word.is_empty() {
@@ -132,7 +132,7 @@ fn atom(text: &str) -> String {
 }
 
 /// At most `octets` octets, whole characters.
-fn cut(text: &str, octets: usize) -> &str {
+pub(crate) fn cut(text: &str, octets: usize) -> &str {
     text.get(..text.floor_char_boundary(octets)).unwrap_or_default()
 }
 

@@ -7,9 +7,11 @@ pub mod content;
 pub mod mx;
 pub mod quota;
 pub mod recipient;
+pub mod retry;
 pub mod submission;
 
 pub use content::ContentLimits;
 pub use mx::MxRules;
 pub use recipient::{Holder, RecipientFacts};
+pub use retry::RetryPolicy;
 pub use submission::SubmissionFacts;

@@ -67,7 +67,55 @@ async fn main() {
         })
         .await
         .unwrap();
+    queue(&store, account).await;
     store.close().await;
+}
+
+/// What crate `queue` writes: a message with two forward-paths, one of them tried and held.
+async fn queue(store: &Store, account: store::AccountId) {
+    let mut writer = store.stage().unwrap();
+    writer.write(b"Subject: leaving\r\n\r\nBonjour\r\n").await.unwrap();
+    let staged = writer.finish().await.unwrap();
+    store
+        .transaction(move |tx| {
+            let structure = store::account::find(tx, account)?.ok_or(StoreError::Unknown("account"))?.structure;
+            let blob = store::blob::keep(tx, &staged, structure, NOW)?;
+            tx.execute(
+                "INSERT INTO queue_message (name, structure, account, blob, key_month, octets, created, entries, \
+                 reverse_path, envelope_id, returned, body, smtputf8, require_tls, message_id, trace_prefix) \
+                 VALUES ('0123456789abcdef', $1, $2, $3, $4, 40, $5, 2, 'Anne@hopital.example', 'id+1', 1, 1, 0, 0, \
+                 'one@hopital.example', $6)",
+                &[
+                    structure.0.into(),
+                    account.0.into(),
+                    blob.as_octets().into(),
+                    store::blob::month(NOW).into(),
+                    NOW.0.into(),
+                    b"Received: x\r\n".as_slice().into(),
+                ],
+            )?;
+            tx.execute(
+                "INSERT INTO queue_entry (message, number, destination, state, due, attempts, cause, forward_path, \
+                 original_type, original_address, notify) VALUES ('0123456789abcdef', 1, 'b.example', 0, $1, 0, '', \
+                 'bob@b.example', 'rfc822', 'robert@b.example', 3)",
+                &[NOW.0.into()],
+            )?;
+            tx.execute(
+                "INSERT INTO queue_entry (message, number, destination, state, due, attempts, first_failure, cause, \
+                 forward_path, original_type, original_address) VALUES ('0123456789abcdef', 2, 'c.example', 1, $1, 1, $1, \
+                 'timed-out', 'zoe@c.example', '', '')",
+                &[NOW.0.into()],
+            )?;
+            tx.execute(
+                "INSERT INTO queue_attempt (message, number, attempt, at, cause, at_stage, host, address, certificate, code, \
+                 status, answer) VALUES ('0123456789abcdef', 2, 1, $1, 'timed-out', 'rcpt', 'mx.c.example', '192.0.2.1', \
+                 'CN=mx.c.example,C=FR', 451, '4.3.0', 'later')",
+                &[NOW.0.into()],
+            )?;
+            Ok::<_, StoreError>(())
+        })
+        .await
+        .unwrap();
 }
 
 async fn append(store: &Store, mailbox: MailboxId, content: Vec<u8>, flags: Flags) {

@@ -1,15 +1,15 @@
 //! What sessions are told after a commit: which mailboxes of an account have a new MODSEQ. Coalesced; nobody waits for a
 //! slow listener, who finds the latest state when it looks.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::{AccountId, MailboxId, ModSeq};
 
 /// Said by a transaction, published once it is durable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// Entries, flags or keywords of a mailbox changed.
     Mailbox {
@@ -30,6 +30,52 @@ pub enum Change {
         /// Whose.
         account: AccountId,
     },
+    /// Something in the queue may be due now.
+    Queue {
+        /// Where to.
+        destination: Arc<str>,
+        /// Somebody wants it tried at once, whatever is known of the destination.
+        by_hand: bool,
+    },
+}
+
+/// Destinations in the queue that may have something due, since the last time that was asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QueueNews {
+    /// These.
+    pub destinations: BTreeSet<Arc<str>>,
+    /// Those among them that somebody wants tried at once, whatever is known of them.
+    pub by_hand: BTreeSet<Arc<str>>,
+    /// More than are named: look at all.
+    pub others: bool,
+}
+
+/// Listens to the queue. One listener takes the news from the others.
+pub struct QueueChanges {
+    feed: Arc<ChangeFeed>,
+}
+
+/// Destinations remembered for a listener that does not look.
+const DESTINATIONS_MAX: usize = 1_000;
+
+impl QueueChanges {
+    /// Waits until there are news, and takes them. Cancel-safe.
+    pub async fn next(&mut self) -> QueueNews {
+        loop {
+            // Whoever is told between the look and the wait finds its permit kept.
+            if let Some(news) = self.take() {
+                return news;
+            }
+            self.feed.queue_woken.notified().await;
+        }
+    }
+
+    /// Takes the news that there are.
+    pub fn take(&mut self) -> Option<QueueNews> {
+        let mut news = self.feed.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let empty = news.destinations.is_empty() && !news.others;
+        (!empty).then(|| std::mem::take(&mut *news))
+    }
 }
 
 /// The latest news of an account since the receiver was made.
@@ -116,6 +162,8 @@ impl Drop for Changes {
 #[derive(Default)]
 pub(crate) struct ChangeFeed {
     accounts: Mutex<HashMap<AccountId, Account>>,
+    queue: Mutex<QueueNews>,
+    queue_woken: Notify,
 }
 
 struct Account {
@@ -140,10 +188,31 @@ impl ChangeFeed {
         Changes { account, receiver, feed: self.clone() }
     }
 
+    pub(crate) fn listen_to_queue(self: &Arc<ChangeFeed>) -> QueueChanges {
+        QueueChanges { feed: self.clone() }
+    }
+
+    fn queue_changed(&self, destination: &Arc<str>, by_hand: bool) {
+        let mut news = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        match news.destinations.len() < DESTINATIONS_MAX || by_hand {
+            true => drop(news.destinations.insert(destination.clone())),
+            false => news.others |= !news.destinations.contains(destination),
+        }
+        if by_hand {
+            news.by_hand.insert(destination.clone());
+        }
+        drop(news);
+        self.queue_woken.notify_one();
+    }
+
     pub(crate) fn publish(&self, changes: &[Change]) {
         let accounts = self.lock();
         for change in changes {
             let account = match change {
+                Change::Queue { destination, by_hand } => {
+                    self.queue_changed(destination, *by_hand);
+                    continue;
+                }
                 Change::Mailbox { mailbox, .. } => mailbox.account,
                 Change::Mailboxes { account, .. } | Change::SessionsEnd { account } => *account,
             };
@@ -155,6 +224,7 @@ impl ChangeFeed {
                 }
                 Change::Mailboxes { modseq, .. } => news.mailbox_list = modseq.max(news.mailbox_list),
                 Change::SessionsEnd { .. } => news.session_ends += 1,
+                Change::Queue { .. } => {}
             });
         }
     }
@@ -177,6 +247,23 @@ mod tests {
         assert_eq!((first.recent_from(mailbox, 4), first.recent_from(mailbox, 12)), (10, 12));
         drop((first, second));
         assert_eq!(feed.listen(mailbox.account).claim_recent(mailbox, 9, 10), 9);
+    }
+
+    #[tokio::test]
+    async fn the_queue_names_what_changed_up_to_a_bound() {
+        let feed = Arc::new(ChangeFeed::default());
+        let mut changes = feed.listen_to_queue();
+        assert_eq!(changes.take(), None);
+        let change = |name: &str| Change::Queue { destination: name.into(), by_hand: false };
+        feed.publish(&[change("b.example"), change("a.example"), change("b.example")]);
+        let news = changes.next().await;
+        assert_eq!(news.destinations.iter().map(|name| &**name).collect::<Vec<_>>(), ["a.example", "b.example"]);
+        assert!(!news.others && changes.take().is_none());
+        for number in 0..=DESTINATIONS_MAX {
+            feed.publish(&[change(&format!("d{number}.example"))]);
+        }
+        let news = changes.next().await;
+        assert_eq!((news.destinations.len(), news.others), (DESTINATIONS_MAX, true));
     }
 
     #[tokio::test]

@@ -7,6 +7,7 @@
 
 use std::fmt::Write as _;
 
+use crate::account::{Advance, advance};
 use crate::engine::query_all;
 use crate::{AccountId, Snapshot, StoreError, Transaction, UnixMillis, Value};
 
@@ -35,6 +36,14 @@ pub enum Kind {
     MessagesExpunged,
     /// Data came back from a backup.
     Restored,
+    /// A message of the account is to leave.
+    MessageQueued,
+    /// A message reached another operator's server, for one recipient.
+    MessageRelayed,
+    /// The sender was told that a message is late.
+    MessageDelayed,
+    /// A message could not be delivered to a recipient.
+    MessageFailed,
 }
 
 /// One row of the trail.
@@ -67,6 +76,10 @@ impl Kind {
             Kind::MessagesMoved => "messages-moved",
             Kind::MessagesExpunged => "messages-expunged",
             Kind::Restored => "restored",
+            Kind::MessageQueued => "message-queued",
+            Kind::MessageRelayed => "message-relayed",
+            Kind::MessageDelayed => "message-delayed",
+            Kind::MessageFailed => "message-failed",
         }
     }
 }
@@ -98,6 +111,21 @@ pub fn list(snapshot: &mut dyn Snapshot, account: AccountId, after: i64, limit: 
             })
         },
     )
+}
+
+/// Takes the next number of the account's trail and writes an event under it.
+///
+/// # Errors
+/// [`StoreError::Unknown`] when there is no such account.
+pub fn add(
+    tx: &mut dyn Transaction,
+    account: AccountId,
+    at: UnixMillis,
+    kind: Kind,
+    fields: &[(&str, &dyn std::fmt::Display)],
+) -> Result<(), StoreError> {
+    let seq = advance(tx, account, Advance { events: 1, ..Advance::default() })?.first_event;
+    record(tx, (account, seq), at, kind, fields)
 }
 
 /// Writes the event whose number the caller took from the account's counters.

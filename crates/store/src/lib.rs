@@ -35,7 +35,7 @@ pub mod uid_set;
 pub mod verify;
 
 pub use blob::{BlobId, BlobReader, StageWriter, Staged};
-pub use change_feed::{Change, Changes, News};
+pub use change_feed::{Change, Changes, News, QueueChanges, QueueNews};
 pub use engine::{Row, Snapshot, Transaction, Value};
 pub use entry::Entry;
 pub use error::{EngineError, StoreError};

@@ -32,7 +32,8 @@ pub struct Restored {
     pub lost: Vec<(Uid, String)>,
 }
 
-/// Restores a whole backup into a folder that holds no store, and opens it.
+/// Restores a whole backup into a folder that holds no store, and opens it. What waited to leave then may have left since:
+/// it comes back held, so that nothing is sent twice before somebody looked.
 ///
 /// # Errors
 /// [`StoreError::Taken`] when there is a store; the disk's; the engine's.
@@ -48,6 +49,7 @@ pub async fn whole(backup: &Path, config: &Config, now: UnixMillis) -> Result<St
         let ids: Vec<AccountId> = accounts.iter().map(|account| account.id).collect();
         store.transaction(move |tx| ids.iter().try_for_each(|account| renew(tx, *account, now))).await?;
     }
+    store.transaction(hold_queue).await?;
     Ok(store)
 }
 
@@ -81,6 +83,11 @@ fn copy_whole(from: &Path, config: &Config) -> Result<Store, StoreError> {
     disk.rename(&partial, &database).map_err(failed)?;
     disk.sync_folder(&config.folder).map_err(failed)?;
     Store::open_on(config, disk)
+}
+
+fn hold_queue(tx: &mut dyn Transaction) -> Result<(), StoreError> {
+    tx.execute("UPDATE queue_entry SET state = 1 WHERE state = 0", &[])?;
+    Ok(())
 }
 
 /// Makes an account of an older state new to its clients.

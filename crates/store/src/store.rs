@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use tokio::sync::{oneshot, watch};
 
 use crate::blob::{BlobId, BlobReader, Blobs, StageWriter, Swept};
-use crate::change_feed::{ChangeFeed, Changes};
+use crate::change_feed::{ChangeFeed, Changes, QueueChanges};
 use crate::disk::{Disk, RealDisk, disk_error};
 use crate::engine::{Engine, Health, Job, Snapshot, Transaction, sqlite};
 use crate::metrics::Metrics;
@@ -183,6 +183,11 @@ impl Store {
     /// Listens to the changes of an account, from now on.
     pub fn changes(&self, account: AccountId) -> Changes {
         self.0.feed.listen(account)
+    }
+
+    /// Listens to the queue: what may be due since the last look.
+    pub fn queue_changes(&self) -> QueueChanges {
+        self.0.feed.listen_to_queue()
     }
 
     /// Becomes true when a sync failed: the server then answers 421, ends with a status other than 0, and starts again.

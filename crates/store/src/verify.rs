@@ -104,6 +104,24 @@ pub enum Fault {
         /// The last number given.
         recorded: i64,
     },
+    /// The blob of a message that waits to leave is not there.
+    QueuedWithoutBlob(String),
+    /// A message that waits to leave has another number of forward-paths left than it says, or none.
+    QueueEntries {
+        /// Its name.
+        message: String,
+        /// As counted.
+        counted: i64,
+        /// As recorded.
+        recorded: i64,
+    },
+    /// An entry or attempt of the queue belongs to nothing.
+    QueueStray {
+        /// `entry` or `attempt`.
+        what: &'static str,
+        /// Of which entry it says it is.
+        of: String,
+    },
     /// A file that no blob knows, older than the grace of what is being staged.
     Orphan(String),
 }
@@ -157,6 +175,7 @@ impl Store {
             }
         }
         tell(self.read(reference_faults).await?, &mut verified);
+        tell(self.read(queue_faults).await?, &mut verified);
 
         let mut after = None;
         loop {
@@ -300,12 +319,15 @@ fn reference_faults(view: &mut dyn Snapshot) -> Result<Vec<Fault>, StoreError> {
         let blob = BlobId::from_octets(row.octets(0)?)?;
         Ok(Fault::BlobUses { blob, counted: row.integer(1)?, recorded: row.integer(2)? })
     })?);
-    let references = "SELECT r.structure, r.blob, coalesce(c.n, 0), r.uses FROM blob_reference r \
+    let references = "SELECT r.structure, r.blob, coalesce(c.n, 0) + coalesce(q.n, 0), r.uses FROM blob_reference r \
                       LEFT JOIN (SELECT a.structure AS structure, m.blob AS blob, m.key_month AS month, count(*) AS n \
                           FROM message m, account a WHERE a.id = m.id / 4294967296 \
                           GROUP BY a.structure, m.blob, m.key_month) c \
                       ON c.structure = r.structure AND c.blob = r.blob AND c.month = r.month \
-                      WHERE r.uses <> coalesce(c.n, 0)";
+                      LEFT JOIN (SELECT structure, blob, key_month AS month, count(*) AS n FROM queue_message \
+                          GROUP BY structure, blob, key_month) q \
+                      ON q.structure = r.structure AND q.blob = r.blob AND q.month = r.month \
+                      WHERE r.uses <> coalesce(c.n, 0) + coalesce(q.n, 0)";
     faults.extend(query_all(view, references, &[], |row| {
         Ok(Fault::ReferenceUses {
             structure: StructureId(row.integer(0)?),
@@ -314,6 +336,39 @@ fn reference_faults(view: &mut dyn Snapshot) -> Result<Vec<Fault>, StoreError> {
             recorded: row.integer(3)?,
         })
     })?);
+    Ok(faults)
+}
+
+/// The queue: every message has its blob and as many entries as it says, every entry and attempt its message.
+fn queue_faults(view: &mut dyn Snapshot) -> Result<Vec<Fault>, StoreError> {
+    let mut faults = Vec::new();
+    let lost =
+        "SELECT q.name FROM queue_message q LEFT JOIN blob b ON b.id = q.blob WHERE b.id IS NULL ORDER BY q.name";
+    let found = query_all(view, lost, &[], |row| Ok(row.text(0)?.to_owned()))?;
+    faults.extend(found.into_iter().map(Fault::QueuedWithoutBlob));
+    let counts = "SELECT q.name, count(e.message), q.entries FROM queue_message q \
+                  LEFT JOIN queue_entry e ON e.message = q.name GROUP BY q.name, q.entries \
+                  HAVING count(e.message) <> q.entries OR q.entries < 1 ORDER BY q.name";
+    faults.extend(query_all(view, counts, &[], |row| {
+        let message = row.text(0)?.to_owned();
+        Ok(Fault::QueueEntries { message, counted: row.integer(1)?, recorded: row.integer(2)? })
+    })?);
+    for (what, sql) in [
+        (
+            "entry",
+            "SELECT e.message, e.number FROM queue_entry e LEFT JOIN queue_message q ON q.name = e.message \
+             WHERE q.name IS NULL ORDER BY e.message, e.number",
+        ),
+        (
+            "attempt",
+            "SELECT DISTINCT a.message, a.number FROM queue_attempt a LEFT JOIN queue_entry e \
+             ON e.message = a.message AND e.number = a.number WHERE e.message IS NULL ORDER BY a.message, a.number",
+        ),
+    ] {
+        faults.extend(query_all(view, sql, &[], |row| {
+            Ok(Fault::QueueStray { what, of: format!("{}/{}", row.text(0)?, row.integer(1)?) })
+        })?);
+    }
     Ok(faults)
 }
 
@@ -363,6 +418,11 @@ impl fmt::Display for Fault {
             Fault::EventGap { account, counted, recorded } => {
                 write!(f, "account {account}: {counted} events, {recorded} recorded")
             }
+            Fault::QueuedWithoutBlob(message) => write!(f, "queued message {message}: its blob is not there"),
+            Fault::QueueEntries { message, counted, recorded } => {
+                write!(f, "queued message {message}: {counted} entries, {recorded} recorded")
+            }
+            Fault::QueueStray { what, of } => write!(f, "queue: an {what} of {of}, which is not there"),
             Fault::Orphan(name) => write!(f, "blobs/{name}: belongs to nothing"),
         }
     }

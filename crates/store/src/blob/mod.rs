@@ -57,7 +57,11 @@ impl BlobId {
         &self.0
     }
 
-    pub(crate) fn from_octets(octets: &[u8]) -> Result<BlobId, StoreError> {
+    /// Reads the 16 octets on disk.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] for any other number of octets.
+    pub fn from_octets(octets: &[u8]) -> Result<BlobId, StoreError> {
         octets.try_into().map(BlobId).map_err(|_| StoreError::Damaged("blob id".into()))
     }
 

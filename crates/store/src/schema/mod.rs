@@ -4,7 +4,7 @@ use crate::engine::query_row;
 use crate::{EngineError, Snapshot, StoreError, Transaction};
 
 /// Step n leads from version n to version n + 1.
-const STEPS: &[&str] = &[include_str!("v1.sql")];
+const STEPS: &[&str] = &[include_str!("v1.sql"), include_str!("v2.sql")];
 
 /// The version this program writes.
 pub const VERSION: i64 = STEPS.len() as i64;

@@ -50,6 +50,10 @@ async fn the_store_of_each_version_opens() {
         let account = world.account;
         let credentials = world.store.read(move |view| store::credential::list(view, account)).await.unwrap();
         assert_eq!(credentials.len(), 1);
+        let queued = "SELECT count(*) FROM queue_entry";
+        let queued =
+            world.store.read(move |view| store::engine::query_row(view, queued, &[], |row| row.integer(0))).await;
+        assert_eq!(queued.unwrap(), Some(if version >= 2 { 2 } else { 0 }), "v{version}");
         world.append(inbox.id, b"new", Flags::none()).await;
         world.store.sweep(NOW).await.unwrap();
         assert_eq!(faults(&world.store).await, [], "v{version}");

@@ -1,0 +1,1 @@
+//! The queue through its public interface.
