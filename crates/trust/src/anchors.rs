@@ -110,7 +110,7 @@ fn authorities(file: &[u8]) -> Result<Vec<CertificateDer<'static>>, AnchorError>
     }
     for der in &certificates {
         match X509Certificate::from_der(der) {
-            Ok((rest, parsed)) if rest.is_empty() => {
+            Ok(([], parsed)) => {
                 if !parsed.is_ca() {
                     return Err(AnchorError::NotAnAuthority(parsed.subject().to_string()));
                 }

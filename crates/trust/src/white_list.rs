@@ -36,7 +36,7 @@ pub struct Parsed {
     pub repeated: usize,
 }
 
-/// An entry that was passed over.
+/// An entry that was passed over, or another flaw of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// The line of its start tag.
@@ -65,6 +65,9 @@ pub enum FaultReason {
     /// An element is longer than [`TEXT_OCTETS_MAX`].
     #[error("an element has more than {TEXT_OCTETS_MAX} octets")]
     TooLong,
+    /// The root has no end tag; all entries stand in a list that has one.
+    #[error("the file ends before its root does")]
+    RootOpen,
 }
 
 impl fmt::Display for Fault {

@@ -60,7 +60,7 @@ pub(super) fn read(der: &[u8]) -> Result<Certificate, String> {
 
 pub(super) fn parse(der: &[u8]) -> Result<X509Certificate<'_>, String> {
     match X509Certificate::from_der(der) {
-        Ok((rest, parsed)) if rest.is_empty() => Ok(parsed),
+        Ok(([], parsed)) => Ok(parsed),
         Ok(_) => Err("octets follow the certificate".to_owned()),
         Err(_) => Err("the certificate is not valid DER".to_owned()),
     }
