@@ -12,6 +12,7 @@
 pub mod clock;
 pub mod connection;
 pub mod dns;
+pub mod http;
 pub mod listener;
 pub mod proxy;
 pub mod tls;

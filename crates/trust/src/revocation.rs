@@ -8,6 +8,7 @@ mod signature;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::anchors::Anchors;
 use crate::dn::Dn;
 use crate::timestamp;
 
@@ -26,8 +27,8 @@ pub const OCSP_ANSWERS_MAX: usize = 10_000;
 /// Seconds by which an issuer's clock may be ahead of ours.
 pub const CLOCK_SKEW_SECONDS: i64 = 300;
 
-/// Lists and answers. Their signatures are verified against the issuer each time they are used for a decision, so what
-/// is in here needs no trust.
+/// Lists and answers. Their signatures are verified against the issuer of the certificate in question when they are used;
+/// lists are verified as well when they come in, or a forged one could push out the one in use.
 #[derive(Clone, Debug, Default)]
 pub struct Revocations {
     lists: Vec<Arc<Crl>>,
@@ -52,6 +53,9 @@ pub enum RevocationError {
     /// The list is older than the one of the same issuer that is there.
     #[error("older than the list in use")]
     Older,
+    /// No authority we know signed it.
+    #[error("no known authority signed it")]
+    NotSigned,
     /// [`CRLS_MAX`] are there.
     #[error("more than {CRLS_MAX} lists")]
     TooMany,
@@ -95,6 +99,8 @@ impl fmt::Display for Standing {
 pub struct Missing {
     /// Its subject.
     pub dn: Dn,
+    /// The certificate of its issuer, DER; its path to a root was found.
+    pub issuer: Vec<u8>,
     /// Where its issuer publishes lists: http and https only.
     pub crl_urls: Vec<String>,
     /// Where its issuer's responders are: http and https only.
@@ -104,12 +110,15 @@ pub struct Missing {
 }
 
 impl Revocations {
-    /// Keeps a list, in place of the one of the same issuer and scope.
+    /// Keeps a list that one of these authorities signed, in place of the one of the same issuer and scope.
     ///
     /// # Errors
-    /// Not a list we can use, or older than what is there.
-    pub fn add_crl(&mut self, der: &[u8]) -> Result<Arc<Crl>, RevocationError> {
+    /// Not a list we can use, not signed, or older than what is there.
+    pub fn add_crl(&mut self, der: &[u8], authorities: &Anchors) -> Result<Arc<Crl>, RevocationError> {
         let list = Arc::new(Crl::read(der)?);
+        if !authorities.certificates().any(|authority| list.is_of(authority)) {
+            return Err(RevocationError::NotSigned);
+        }
         if let Some(known) = self.lists.iter_mut().find(|known| known.has_scope_of(&list)) {
             if list.this_update() < known.this_update() {
                 return Err(RevocationError::Older);
@@ -171,5 +180,23 @@ impl Revocations {
             }
         }
         standing
+    }
+}
+
+/// The lists of a file, DER: one as it is, or all of a PEM file.
+///
+/// # Errors
+/// A PEM file that cannot be read, or holds none.
+pub fn lists_of(file: &[u8]) -> Result<Vec<Vec<u8>>, RevocationError> {
+    use rustls_pki_types::CertificateRevocationListDer;
+    use rustls_pki_types::pem::PemObject;
+    if !file.windows(11).any(|window| window == b"-----BEGIN ") {
+        return Ok(vec![file.to_vec()]);
+    }
+    let lists = CertificateRevocationListDer::pem_slice_iter(file);
+    let lists: Result<Vec<Vec<u8>>, _> = lists.map(|list| list.map(|list| list.as_ref().to_vec())).collect();
+    match lists {
+        Ok(lists) if !lists.is_empty() => Ok(lists),
+        _ => Err(RevocationError::Malformed("no revocation list in PEM")),
     }
 }

@@ -2,6 +2,7 @@
 
 mod compare;
 mod parser;
+pub mod signature;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use webpki::{OwnedCertRevocationList, RevocationReason};
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::{CLOCK_SKEW_SECONDS, CRL_OCTETS_MAX, Issued, RevocationError, Standing};
 use crate::der::{self, Element, Malformed, Reader, context};
@@ -83,6 +84,13 @@ impl Crl {
     /// As it was received.
     pub fn der(&self) -> &[u8] {
         &self.der
+    }
+
+    /// Whether the holder of this certificate, DER, issued and signed it.
+    pub(super) fn is_of(&self, authority: &[u8]) -> bool {
+        X509Certificate::from_der(authority).is_ok_and(|(_, authority)| {
+            *authority.subject().as_raw() == *self.issuer_der && self.is_signed_by(authority.public_key().raw)
+        })
     }
 
     /// Whether `other` is of the same issuer about the same certificates.

@@ -11,18 +11,19 @@ use crate::dn::Dn;
 pub(crate) struct Issued<'c> {
     certificate: X509Certificate<'c>,
     issuer: X509Certificate<'c>,
+    issuer_certificate: &'c [u8],
     dn: Dn,
     distribution_points: Vec<String>,
 }
 
 impl<'c> Issued<'c> {
     /// From the DER of both.
-    pub(crate) fn read(der: &'c [u8], issuer: &'c [u8]) -> Option<Issued<'c>> {
+    pub(crate) fn read(der: &'c [u8], issuer_certificate: &'c [u8]) -> Option<Issued<'c>> {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
-        let (_, issuer) = X509Certificate::from_der(issuer).ok()?;
+        let (_, issuer) = X509Certificate::from_der(issuer_certificate).ok()?;
         let dn = Dn::from_der(certificate.subject().as_raw()).ok()?;
         let distribution_points = crl_urls(&certificate);
-        Some(Issued { certificate, issuer, dn, distribution_points })
+        Some(Issued { certificate, issuer, issuer_certificate, dn, distribution_points })
     }
 
     pub(crate) fn dn(&self) -> &Dn {
@@ -78,6 +79,7 @@ impl<'c> Issued<'c> {
     pub(crate) fn missing(&self) -> Missing {
         Missing {
             dn: self.dn.clone(),
+            issuer: self.issuer_certificate.to_vec(),
             crl_urls: self.distribution_points.clone(),
             ocsp_urls: ocsp_urls(&self.certificate),
             ocsp_request: ocsp::request(self),

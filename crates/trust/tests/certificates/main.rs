@@ -1,6 +1,12 @@
 //! Certificates judged: every way to be refused (`mssante.md` audit cases), and few to be believed.
 
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests fail loudly and use the corpus of openssl")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "tests fail loudly and use the corpus of openssl"
+)]
 
 mod openssl;
 mod pki;

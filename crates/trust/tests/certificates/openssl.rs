@@ -133,8 +133,13 @@ impl Authority {
         std::fs::read(self.path().join("out.der")).unwrap()
     }
 
-    fn crl(&self) -> Vec<u8> {
+    fn pem_list(&self) -> std::path::PathBuf {
         self.openssl(&["ca", "-config", "openssl.cnf", "-gencrl", "-out", "list.pem"]);
+        self.path().join("list.pem")
+    }
+
+    fn crl(&self) -> Vec<u8> {
+        self.pem_list();
         self.openssl(&["crl", "-in", "list.pem", "-outform", "DER", "-out", "list.der"]);
         std::fs::read(self.path().join("list.der")).unwrap()
     }
@@ -168,6 +173,12 @@ impl Authority {
         anchors
     }
 
+    fn listing(&self, crl: &[u8]) -> Revocations {
+        let mut revocations = Revocations::default();
+        revocations.add_crl(crl, &self.anchors()).unwrap();
+        revocations
+    }
+
     fn judge(&self, leaf: &[u8], revocations: &Revocations) -> Result<trust::Certificate, Rejected> {
         judge(&[leaf.to_vec()], Purpose::Client, &self.anchors(), revocations, &CertificatePolicy::default(), now())
     }
@@ -179,9 +190,8 @@ fn now() -> i64 {
     i64::try_from(since.as_secs()).unwrap() + 1
 }
 
-fn knowing(crls: &[&[u8]], answers: &[&[u8]]) -> Revocations {
+fn knowing(answers: &[&[u8]]) -> Revocations {
     let mut revocations = Revocations::default();
-    crls.iter().for_each(|crl| drop(revocations.add_crl(crl).unwrap()));
     answers.iter().for_each(|answer| drop(revocations.add_ocsp(answer).unwrap()));
     revocations
 }
@@ -192,8 +202,9 @@ fn certificates_and_lists_of_openssl() {
     let good = authority.issue("relay", 2_048, "leaf_extensions");
     let bad = authority.issue("stolen", 2_048, "leaf_extensions");
     authority.openssl(&["ca", "-config", "openssl.cnf", "-revoke", "stolen.pem", "-crl_reason", "keyCompromise"]);
-    let crl = authority.crl();
-    let known = knowing(&[&crl], &[]);
+    let crls = trust::revocation::lists_of(&std::fs::read(authority.pem_list()).unwrap()).unwrap();
+    let crl = crls.first().unwrap();
+    let known = authority.listing(crl);
     let certificate = authority.judge(&good, &known).unwrap();
     assert_eq!(certificate.dn, "CN=relay.example,OU=318310021300028,O=Opérateur,ST=Rhône (69),C=FR".parse().unwrap());
     assert_eq!((certificate.serial.as_str(), &certificate.standing), ("1000", &Standing::NotInList));
@@ -214,7 +225,7 @@ fn ocsp_answers_of_openssl() {
     let standing = |about: &str, responder: &str, digest: &str, more: &[&str]| {
         let answer = authority.answer(about, responder, digest, more);
         let leaf = if about == "relay" { &good } else { &bad };
-        authority.judge(leaf, &knowing(&[], &[&answer])).map(|certificate| certificate.standing)
+        authority.judge(leaf, &knowing(&[&answer])).map(|certificate| certificate.standing)
     };
     let day = ["-ndays", "1"];
     // By the issuer itself and by a responder it appointed, named by name or by key, with both hashes.
@@ -247,7 +258,7 @@ fn ocsp_answers_of_openssl() {
     unknown(standing("relay", "impostor", "-sha1", &day));
     // Changed on the way.
     let bare = authority.answer("relay", "self", "-sha1", &["-ndays", "1", "-resp_no_certs"]);
-    assert!(authority.judge(&good, &knowing(&[], &[&bare])).is_ok());
+    assert!(authority.judge(&good, &knowing(&[&bare])).is_ok());
     for index in 0..bare.len() {
         let (mut answer, mut revocations) = (bare.clone(), Revocations::default());
         answer[index] ^= 1;
@@ -257,7 +268,7 @@ fn ocsp_answers_of_openssl() {
     }
     // About another certificate.
     let about_bad = authority.answer("stolen", "self", "-sha1", &day);
-    unknown(authority.judge(&good, &knowing(&[], &[&about_bad])).map(|certificate| certificate.standing));
+    unknown(authority.judge(&good, &knowing(&[&about_bad])).map(|certificate| certificate.standing));
 }
 
 #[test]
@@ -269,7 +280,7 @@ fn answers_count_for_their_time_and_never_against_a_revocation() {
     let answer = authority.answer("relay", "self", "-sha1", &["-nmin", "10"]);
     let unbounded = authority.answer("relay", "self", "-sha1", &[]);
     let at = |answer: &[u8], time: i64| {
-        let revocations = knowing(&[], &[answer]);
+        let revocations = knowing(&[answer]);
         let (chain, anchors, policy) = ([good.clone()], authority.anchors(), CertificatePolicy::default());
         judge(&chain, Purpose::Client, &anchors, &revocations, &policy, time).map_err(|rejected| rejected.cause)
     };
@@ -278,7 +289,7 @@ fn answers_count_for_their_time_and_never_against_a_revocation() {
     assert_eq!(at(&answer, now + 11 * 60).unwrap_err(), Cause::RevocationUnknown);
     assert!(at(&unbounded, now + 50 * 60).is_ok());
     assert_eq!(at(&unbounded, now + 70 * 60).unwrap_err(), Cause::RevocationUnknown);
-    let mut revocations = knowing(&[], &[&answer, &unbounded]);
+    let mut revocations = knowing(&[&answer, &unbounded]);
     revocations.forget_stale_answers(now + 30 * 60);
     assert_eq!(revocations.answers().len(), 1);
 
@@ -286,9 +297,13 @@ fn answers_count_for_their_time_and_never_against_a_revocation() {
     let clean = authority.crl();
     authority.openssl(&["ca", "-config", "openssl.cnf", "-revoke", "relay.pem"]);
     let crl = authority.crl();
-    assert_eq!(authority.judge(&good, &knowing(&[&crl], &[&answer])).unwrap_err().cause, Cause::Revoked);
+    let mut revocations = authority.listing(&crl);
+    revocations.add_ocsp(&answer).unwrap();
+    assert_eq!(authority.judge(&good, &revocations).unwrap_err().cause, Cause::Revoked);
     let accusing = authority.answer("relay", "self", "-sha1", &["-ndays", "1"]);
-    assert_eq!(authority.judge(&good, &knowing(&[&clean], &[&accusing])).unwrap_err().cause, Cause::Revoked);
+    let mut revocations = authority.listing(&clean);
+    revocations.add_ocsp(&accusing).unwrap();
+    assert_eq!(authority.judge(&good, &revocations).unwrap_err().cause, Cause::Revoked);
     // The responder has no answer (tryLater, RFC 6960 §2.3).
     let later = [0x30, 0x03, 0x0a, 0x01, 0x03];
     let error = Revocations::default().add_ocsp(&later).unwrap_err();
@@ -321,7 +336,7 @@ fn our_question_is_one_openssl_understands() {
         "1",
     ]);
     let answer = std::fs::read(authority.path().join("answer.der")).unwrap();
-    let certificate = authority.judge(&good, &knowing(&[], &[&answer])).unwrap();
+    let certificate = authority.judge(&good, &knowing(&[&answer])).unwrap();
     assert_eq!(certificate.standing, Standing::AnsweredGood);
 }
 
@@ -330,7 +345,7 @@ fn weak_keys_are_refused() {
     let authority = Authority::new(2_048);
     let weak = authority.issue("relay", 1_024, "leaf_extensions");
     let crl = authority.crl();
-    let rejected = authority.judge(&weak, &knowing(&[&crl], &[])).unwrap_err();
+    let rejected = authority.judge(&weak, &authority.listing(&crl)).unwrap_err();
     assert_eq!(rejected.cause, Cause::Untrusted);
     assert!(rejected.explanation.contains("1024 bits"), "{rejected}");
     let authority = Authority::new(1_024);

@@ -147,11 +147,18 @@ impl Pki {
         anchors
     }
 
+    /// Both authorities, as those that sign lists.
+    pub fn authorities(&self) -> Anchors {
+        let mut authorities = self.anchors();
+        authorities.add_intermediates(&self.organisations.der).unwrap();
+        authorities
+    }
+
     /// Fresh lists of both authorities that revoke nothing.
     pub fn revocations(&self) -> Revocations {
         let mut revocations = Revocations::default();
-        revocations.add_crl(&self.root.crl(&[], NOW - DAY, NOW + 30 * DAY)).unwrap();
-        revocations.add_crl(&self.organisations.crl(&[], NOW - DAY / 2, NOW + DAY)).unwrap();
+        revocations.add_crl(&self.root.crl(&[], NOW - DAY, NOW + 30 * DAY), &self.authorities()).unwrap();
+        revocations.add_crl(&self.organisations.crl(&[], NOW - DAY / 2, NOW + DAY), &self.authorities()).unwrap();
         revocations
     }
 

@@ -9,8 +9,8 @@ use super::pki::{Authority, DAY, Leaf, NOW, Pki};
 /// The space with the root's list and this one.
 fn with(pki: &Pki, crl: &[u8]) -> Space {
     let mut revocations = Revocations::default();
-    revocations.add_crl(&pki.root.crl(&[], NOW - DAY, NOW + 30 * DAY)).unwrap();
-    revocations.add_crl(crl).unwrap();
+    revocations.add_crl(&pki.root.crl(&[], NOW - DAY, NOW + 30 * DAY), &pki.authorities()).unwrap();
+    revocations.add_crl(crl, &pki.authorities()).unwrap();
     Space { revocations: revocations.into(), ..pki.space() }
 }
 
@@ -65,8 +65,8 @@ fn a_revoked_authority_revokes_what_it_issued() {
     let crl = pki.root.crl_with(&[0], NOW - DAY, NOW + DAY, |parameters| {
         parameters.revoked_certs[0].serial_number = rcgen::SerialNumber::from_slice(&serial);
     });
-    revocations.add_crl(&crl).unwrap();
-    revocations.add_crl(&pki.organisations.crl(&[], NOW - DAY, NOW + DAY)).unwrap();
+    revocations.add_crl(&crl, &pki.authorities()).unwrap();
+    revocations.add_crl(&pki.organisations.crl(&[], NOW - DAY, NOW + DAY), &pki.authorities()).unwrap();
     let space = Space { revocations: revocations.into(), ..pki.space() };
     let rejected = space.client(&pki.chain(&Leaf::operator()), NOW).unwrap_err();
     assert_eq!(rejected.cause, Cause::Revoked);
@@ -76,20 +76,34 @@ fn a_revoked_authority_revokes_what_it_issued() {
 #[test]
 fn lists_of_others_and_forged_lists_say_nothing() {
     let pki = Pki::new();
-    // The same name, another key.
+    let mut revocations = pki.revocations();
+    let mut refused = |crl: &[u8]| {
+        let refused = revocations.add_crl(crl, &pki.authorities()).map(|_| ());
+        assert_eq!(refused, Err(RevocationError::NotSigned));
+    };
+    // The same name, another key: it may neither accuse nor push out the list in use.
     let impostor = Pki::new();
-    let crl = impostor.organisations.crl(&[], NOW - DAY, NOW + DAY);
-    assert_eq!(cause(&with(&pki, &crl), &pki), Some(Cause::RevocationUnknown));
-    let accusing = impostor.organisations.crl(&[Leaf::SERIAL], NOW - DAY, NOW + DAY);
-    assert_eq!(cause(&with(&pki, &accusing), &pki), Some(Cause::RevocationUnknown));
-    // An authority for persons has the same serial numbers.
-    let persons = pki.root.below("AC IGC-SANTE ELEMENTAIRE PERSONNES", |_| {});
-    let crl = persons.crl(&[Leaf::SERIAL], NOW - DAY, NOW + DAY);
-    assert_eq!(cause(&with(&pki, &crl), &pki), Some(Cause::RevocationUnknown));
+    refused(&impostor.organisations.crl(&[], NOW, NOW + DAY));
+    refused(&impostor.organisations.crl(&[Leaf::SERIAL], NOW, NOW + DAY));
     // One bit of the signature.
-    let mut crl = pki.organisations.crl(&[], NOW - DAY, NOW + DAY);
+    let mut crl = pki.organisations.crl(&[], NOW, NOW + DAY);
     *crl.last_mut().unwrap() ^= 1;
-    assert_eq!(cause(&with(&pki, &crl), &pki), Some(Cause::RevocationUnknown));
+    refused(&crl);
+    // An authority that is not known yet.
+    let persons = pki.root.below("AC IGC-SANTE ELEMENTAIRE PERSONNES", |_| {});
+    let accusing = persons.crl(&[Leaf::SERIAL], NOW, NOW + DAY);
+    refused(&accusing);
+    // Known or not, it has the same serial numbers and says nothing about another authority's certificates.
+    let mut authorities = pki.authorities();
+    authorities.add_intermediates(&persons.der).unwrap();
+    revocations.add_crl(&accusing, &authorities).unwrap();
+    // Nor does a list that an impostor known under the same name signed.
+    authorities.add_intermediates(&impostor.organisations.der).unwrap();
+    assert_eq!(cause(&Space { revocations: revocations.clone().into(), ..pki.space() }, &pki), None);
+    revocations.add_crl(&impostor.organisations.crl(&[Leaf::SERIAL], NOW, NOW + DAY), &authorities).unwrap();
+    let space = Space { revocations: revocations.into(), ..pki.space() };
+    assert_eq!(cause(&space, &pki), Some(Cause::RevocationUnknown));
+
     // An authority whose key may not sign lists.
     let mut mute = Pki::new();
     mute.organisations = mute.root.below("AC IGC-SANTE ELEMENTAIRE ORGANISATIONS", |parameters| {
@@ -100,8 +114,8 @@ fn lists_of_others_and_forged_lists_say_nothing() {
     let issuer = rcgen::Issuer::new(parameters, key);
     let forged = Authority { issuer, der: Vec::new() }.crl(&[], NOW - DAY, NOW + DAY);
     let mut revocations = Revocations::default();
-    revocations.add_crl(&mute.root.crl(&[], NOW - DAY, NOW + 30 * DAY)).unwrap();
-    revocations.add_crl(&forged).unwrap();
+    revocations.add_crl(&mute.root.crl(&[], NOW - DAY, NOW + 30 * DAY), &mute.authorities()).unwrap();
+    revocations.add_crl(&forged, &mute.authorities()).unwrap();
     let rejected = judge(
         &mute.chain(&Leaf::operator()),
         Purpose::Client,
@@ -134,9 +148,9 @@ fn scopes_are_respected() {
     }
     // Lists of two scopes stand beside each other; one of the same scope takes the place of the older.
     let mut revocations = Revocations::default();
-    revocations.add_crl(&scoped("http://igc.example/1.crl", None)).unwrap();
-    revocations.add_crl(&scoped("http://igc.example/2.crl", None)).unwrap();
-    revocations.add_crl(&scoped("http://igc.example/2.crl", None)).unwrap();
+    revocations.add_crl(&scoped("http://igc.example/1.crl", None), &pki.authorities()).unwrap();
+    revocations.add_crl(&scoped("http://igc.example/2.crl", None), &pki.authorities()).unwrap();
+    revocations.add_crl(&scoped("http://igc.example/2.crl", None), &pki.authorities()).unwrap();
     assert_eq!(revocations.lists().len(), 2);
 }
 
@@ -144,11 +158,11 @@ fn scopes_are_respected() {
 fn a_list_takes_the_place_of_an_older_one_only() {
     let pki = Pki::new();
     let mut revocations = Revocations::default();
-    let added = revocations.add_crl(&pki.organisations.crl(&[7, 8], NOW - DAY, NOW + DAY)).unwrap();
+    let added = revocations.add_crl(&pki.organisations.crl(&[7, 8], NOW - DAY, NOW + DAY), &pki.authorities()).unwrap();
     assert_eq!((added.revoked(), added.this_update(), added.next_update()), (2, NOW - DAY, NOW + DAY));
-    let older = revocations.add_crl(&pki.organisations.crl(&[], NOW - 2 * DAY, NOW + DAY));
+    let older = revocations.add_crl(&pki.organisations.crl(&[], NOW - 2 * DAY, NOW + DAY), &pki.authorities());
     assert_eq!(older.map(|_| ()), Err(RevocationError::Older));
-    revocations.add_crl(&pki.organisations.crl(&[9], NOW, NOW + DAY)).unwrap();
+    revocations.add_crl(&pki.organisations.crl(&[9], NOW, NOW + DAY), &pki.authorities()).unwrap();
     assert_eq!(revocations.lists().len(), 1);
     let space = Space { revocations: revocations.into(), ..with(&pki, &pki.root.crl(&[], NOW, NOW + DAY)) };
     assert_eq!(cause(&space, &pki), Some(Cause::RevocationUnknown), "the root's list is missing");
@@ -160,13 +174,13 @@ fn what_is_no_list_is_refused() {
     let good = pki.organisations.crl(&[1], NOW, NOW + DAY);
     let mut revocations = Revocations::default();
     for octets in [&b""[..], b"<html>", &pki.root.der, good.get(..good.len() - 1).unwrap(), &[0x30, 0x80, 0, 0]] {
-        assert!(revocations.add_crl(octets).is_err());
+        assert!(revocations.add_crl(octets, &pki.authorities()).is_err());
         assert!(revocations.add_ocsp(octets).is_err());
     }
     for index in 0..good.len() {
         let mut broken = good.clone();
         broken[index] ^= 0x55;
-        let _ = Revocations::default().add_crl(&broken);
+        let _ = Revocations::default().add_crl(&broken, &pki.authorities());
     }
     assert!(revocations.lists().is_empty());
     assert_eq!(Standing::Unknown.to_string(), "unknown");
