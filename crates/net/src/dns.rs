@@ -1,6 +1,7 @@
 //! Questions to the domain name system, as the relay asks them.
 
 mod hickory;
+pub mod responder;
 
 use std::future::Future;
 use std::net::IpAddr;

@@ -203,6 +203,36 @@ async fn texts_are_joined_and_names_are_hosts() {
     assert_eq!(resolver.names("192.0.2.3".parse().unwrap()).await, Err(DnsError::NoSuchDomain));
 }
 
+#[tokio::test]
+async fn the_responder_of_the_demonstration_says_what_it_was_told() {
+    use net::dns::responder::{Names, Responder};
+    let (alone, closed, hospital) = (domain("alone.example"), domain("closed.example"), domain("hopital.example"));
+    let mut names = Names::default();
+    names.mx(&closed, &MxAnswer::Null);
+    names.mx(&alone, &MxAnswer::Implicit);
+    names.address(&alone, "127.0.0.1".parse().unwrap());
+    names.address(&alone, "::1".parse().unwrap());
+    let exchange = |preference| Exchange { preference, host: alone.clone() };
+    names.mx(&hospital, &MxAnswer::Exchanges(vec![exchange(20), exchange(10)]));
+    let responder = Responder::bind("127.0.0.1:0".parse().unwrap(), names).await.unwrap();
+    let address = responder.address();
+    tokio::spawn(responder.run());
+
+    // Not for it, and no questions at all.
+    let stranger = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    for octets in [&b""[..], b"EHLO", &[0xff; 12], &[0; 512]] {
+        stranger.send_to(octets, address).await.unwrap();
+    }
+    let resolver = asking(&[address]);
+    assert_eq!(mx(&resolver, "hopital.example").await.as_deref(), Ok("10 alone.example, 20 alone.example"));
+    assert_eq!(mx(&resolver, "HOPITAL.example").await.as_deref(), Ok("10 alone.example, 20 alone.example"));
+    assert_eq!(mx(&resolver, "closed.example").await.as_deref(), Ok("null"));
+    assert_eq!(mx(&resolver, "alone.example").await.as_deref(), Ok("implicit"));
+    assert_eq!(addresses(&resolver, "alone.example").await.as_deref(), Ok("127.0.0.1, ::1"));
+    assert_eq!(addresses(&resolver, "closed.example").await, Err(DnsError::NoRecords));
+    assert_eq!(addresses(&resolver, "gone.example").await, Err(DnsError::NoSuchDomain));
+}
+
 #[test]
 fn no_server_is_no_resolver() {
     assert!(Hickory::new(&Servers::These(Vec::new())).is_err());

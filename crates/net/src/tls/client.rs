@@ -1,6 +1,7 @@
 //! TLS as a client: our own certificate shown, the server's chain handed over unjudged.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use rustls::ClientConfig;
@@ -22,6 +23,7 @@ pub struct TlsClient {
     files: Option<CertificateFiles>,
     stamp: Mutex<Option<Stamp>>,
     config: ArcSwap<ClientConfig>,
+    handshake_time: Duration,
 }
 
 impl TlsClient {
@@ -32,7 +34,14 @@ impl TlsClient {
     pub fn new(files: Option<CertificateFiles>) -> Result<TlsClient, CertificateError> {
         let stamp = files.as_ref().map(CertificateFiles::stamp);
         let config = config(files.as_ref())?;
-        Ok(TlsClient { files, stamp: Mutex::new(stamp), config: ArcSwap::from_pointee(config) })
+        let config = ArcSwap::from_pointee(config);
+        Ok(TlsClient { files, stamp: Mutex::new(stamp), config, handshake_time: HANDSHAKE_TIME_MAX })
+    }
+
+    /// Gives servers another time than [`HANDSHAKE_TIME_MAX`].
+    #[must_use]
+    pub fn with_handshake_time(self, handshake_time: Duration) -> TlsClient {
+        TlsClient { handshake_time, ..self }
     }
 
     /// Reads the certificate again.
@@ -57,7 +66,7 @@ impl TlsClient {
         }
     }
 
-    /// Shakes hands within [`HANDSHAKE_TIME_MAX`]. A host name is sent (RFC 6066 §3), the literal of an address is not.
+    /// Shakes hands within [`HANDSHAKE_TIME_MAX`], with the certificate that is in its files now. A host name is sent (RFC 6066 §3), the literal of an address is not.
     ///
     /// # Errors
     /// [`HandshakeError::Refused`] when the server sends an alert, [`HandshakeError::TooSlow`],
@@ -66,9 +75,12 @@ impl TlsClient {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
+        if let Reload::Failed(error) = self.reload_if_changed() {
+            tracing::error!(%error, "the old certificate stays");
+        }
         let name = ServerName::try_from(host.to_owned()).map_err(|_| HandshakeError::Name(host.to_owned()))?;
         let handshake = Box::pin(TlsConnector::from(self.config.load_full()).connect(name, stream));
-        let result = tokio::time::timeout(HANDSHAKE_TIME_MAX, handshake).await;
+        let result = tokio::time::timeout(self.handshake_time, handshake).await;
         let stream = result.map_err(|_| HandshakeError::TooSlow)?.map_err(HandshakeError::from_io)?;
         let connection = stream.get_ref().1;
         let leaf = connection.peer_certificates().and_then(|chain| chain.first());

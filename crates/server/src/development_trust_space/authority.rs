@@ -1,7 +1,7 @@
 //! The authorities of the space, and a stranger's.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
@@ -90,8 +90,8 @@ impl Authority {
         params: CertificateParams,
         issuer: Option<&Authority>,
         algorithm: &'static rcgen::SignatureAlgorithm,
-        certificate_file: &PathBuf,
-        key_file: &PathBuf,
+        certificate_file: &Path,
+        key_file: &Path,
     ) -> anyhow::Result<Authority> {
         let key = KeyPair::generate_for(algorithm)?;
         let made = match issuer {
@@ -104,7 +104,7 @@ impl Authority {
     }
 
     /// The issuer's name is taken from `params`: reading it back from the certificate, rcgen loses the second OU.
-    fn read(params: CertificateParams, certificate_file: &PathBuf, key_file: &PathBuf) -> anyhow::Result<Authority> {
+    fn read(params: CertificateParams, certificate_file: &Path, key_file: &Path) -> anyhow::Result<Authority> {
         let certificate = fs::read_to_string(certificate_file).with_context(|| reading(certificate_file))?;
         let key = fs::read_to_string(key_file).with_context(|| reading(key_file))?;
         let key = KeyPair::from_pem(&key).with_context(|| reading(key_file))?;
