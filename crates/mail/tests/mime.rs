@@ -284,3 +284,12 @@ fn the_stored_form_reads_back() {
     assert_eq!(HeaderText::from_stored(&split.header_texts), Ok(index.header_texts));
     assert!(split.structure.len() < 1_000, "{}", split.structure.len());
 }
+
+#[test]
+fn a_stored_part_beyond_any_message_is_damage() {
+    let mut index = Scanner::new(Limits::default()).finish();
+    for (end, readable) in [(i64::MAX as u64, true), (i64::MAX as u64 + 1, false), (u64::MAX - 1, false)] {
+        index.root.body = i64::MAX as u64..end;
+        assert_eq!(Part::from_stored(&index.split().structure).is_ok(), readable, "{end}");
+    }
+}

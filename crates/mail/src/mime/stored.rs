@@ -288,7 +288,9 @@ impl<'a> Reader<'a> {
 
     fn range(&mut self) -> Option<std::ops::Range<u64>> {
         let (start, octets) = (self.number()?, self.number()?);
-        Some(start..start.checked_add(octets)?)
+        // Room for the trace fields that are counted before it.
+        let end = start.checked_add(octets).filter(|end| *end <= i64::MAX as u64)?;
+        Some(start..end)
     }
 
     fn parameter(&mut self) -> Option<Parameter> {
