@@ -118,8 +118,8 @@ pub fn agrees(octets: &[u8]) {
                 Err(_) => told.split(|octet| *octet == b' ').nth(1) == Some(b"APPEND"),
             };
             let grammar = matches!(problem, Problem::Expected(_)) && !stricter(problem);
-            // Tags and keywords of ours are bounded, which the grammar leaves open.
-            let long = octets.split(|octet| b" ()".contains(octet)).any(|word| word.len() > 100);
+            // Tags, keywords and numbers of ours are bounded, which the grammar leaves open.
+            let long = octets.split(|octet| b" ()".contains(octet)).any(|word| word.len() > 40);
             assert!(beyond || long || !grammar, "we refuse what the codec takes: {}", shown());
         }
     }

@@ -1,7 +1,7 @@
 //! What a submission server mends.
 
 use mail::header::{self, Field};
-use mail::message::SubmissionEdit;
+use mail::message::{NAME_OCTETS_MAX, SubmissionEdit};
 
 /// A submission: the edit is the same in one piece and in many, doing it twice changes nothing more, and it is what the
 /// fields say: all but the blind ones, what was missing, and the rest untouched.
@@ -20,8 +20,14 @@ pub fn submission(octets: &[u8]) {
     assert!(once.starts_with(&kept) && once.ends_with(octets.get(header..).unwrap_or_default()));
 }
 
+/// Also a line that is no field, when the name of one and blanks fill all that is looked at.
 fn is_blind(field: Field<'_>) -> bool {
-    field.is("bcc") || field.is("resent-bcc")
+    let start = field.octets.get(..NAME_OCTETS_MAX).filter(|start| !start.contains(&b'\n')).unwrap_or_default();
+    ["bcc", "resent-bcc"].into_iter().any(|name| {
+        let blank = start.get(name.len()..).unwrap_or_default();
+        let fills = start.len() == NAME_OCTETS_MAX && blank.iter().all(|octet| matches!(octet, b' ' | b'\t'));
+        field.is(name) || (fills && start.to_ascii_lowercase().starts_with(name.as_bytes()))
+    })
 }
 
 fn edited(octets: &[u8], size: usize) -> (Vec<u8>, u64) {
