@@ -74,6 +74,17 @@ pub enum Outcome {
     },
 }
 
+/// How a destination failed as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Why.
+    pub cause: Cause,
+    /// What the other server said, if it came to that.
+    pub answer: Option<Answer>,
+    /// The name of the host tried last, empty when there was none.
+    pub host: String,
+}
+
 impl Stage {
     /// Every one.
     pub const ALL: [Stage; 10] = [

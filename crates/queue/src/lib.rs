@@ -12,9 +12,21 @@
 //! Nothing here opens a socket or reads a clock: `server` drives it.
 
 pub mod attempt;
+pub mod bounce;
 pub mod destination;
+pub mod due;
 pub mod entry;
+pub mod figures;
+pub mod operate;
+pub mod plan;
+pub mod record;
+pub mod schedule;
 
-pub use attempt::{Answer, Attempt, Outcome, Stage};
+pub use attempt::{Answer, Attempt, Failure, Outcome, Stage};
+pub use bounce::{Bounce, Writer};
 pub use destination::Destination;
 pub use entry::{Entry, EntryId, NewMessage, Queued, State, insert};
+pub use operate::Selection;
+pub use plan::{Plan, Tried};
+pub use record::{Recorded, job, record};
+pub use schedule::{Finish, Job, Look, Schedule};
