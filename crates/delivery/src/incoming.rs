@@ -31,7 +31,7 @@ pub struct Incoming {
 }
 
 /// What the store keeps of a message, owned so that a transaction may run again.
-struct Record {
+pub(crate) struct Record {
     staged: Staged,
     index: Split,
     preview: String,
@@ -184,11 +184,11 @@ async fn copies(delivery: &Delivery, envelope: &Envelope, trace: &TracePrefix) -
 }
 
 impl Record {
-    fn new(staged: Staged, index: MessageIndex) -> Record {
+    pub(crate) fn new(staged: Staged, index: MessageIndex) -> Record {
         Record { staged, index: index.split(), preview: index.facts.preview, thread: index.facts.thread }
     }
 
-    fn new_message<'a>(
+    pub(crate) fn new_message<'a>(
         &'a self,
         trace_prefix: &'a [u8],
         internal_date: UnixMillis,

@@ -13,6 +13,7 @@ mod directory_cache;
 mod door;
 mod incoming;
 mod recipient;
+mod settle;
 mod trace_prefix;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use store::{Store, UnixMillis};
 use self::directory_cache::DirectoryCache;
 pub use self::door::{Accepted, AppendError, AppendOrder, Door, Origin, TlsNames};
 pub use self::incoming::Incoming;
+pub use self::settle::PreparedReport;
 
 /// What delivery is told by configuration.
 #[derive(Clone, Debug)]

@@ -30,6 +30,8 @@ pub struct Plan {
     pub(crate) now: UnixMillis,
     /// When it is given up.
     retry_until: UnixMillis,
+    /// Whether the report is left out.
+    silent: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +72,7 @@ impl Plan {
             Step { tried, verdict }
         };
         let retry_until = later(message.created, policy.give_up_after);
-        Plan { message, steps: tried.into_iter().map(step).collect(), now, retry_until }
+        Plan { message, steps: tried.into_iter().map(step).collect(), now, retry_until, silent: false }
     }
 
     /// What follows for entries that were not tried, their destination having failed a moment ago.
@@ -139,10 +141,21 @@ impl Plan {
         !self.steps.is_empty()
     }
 
+    /// Leaves only what the next host has, without a word to the sender: for when a report cannot be stored, so that the
+    /// message is not sent twice. False when nothing is left.
+    pub fn keep_relayed(&mut self) -> bool {
+        self.steps.retain(|step| step.verdict == Verdict::Relayed);
+        self.silent = true;
+        !self.steps.is_empty()
+    }
+
     /// The report that is owed to the sender, to be written before the transaction and recorded in it; none for the null
     /// reverse-path (RFC 5321 §6.1), or where nobody wants to know (RFC 3461 §4.1).
     pub fn report(&self) -> Option<Bounce> {
         let ReversePath::Address(to) = &self.message.reverse_path else { return None };
+        if self.silent {
+            return None;
+        }
         let recipients: Vec<RecipientReport> = self.steps.iter().filter_map(|step| self.told(step)).collect();
         (!recipients.is_empty()).then(|| Bounce::new(to.clone(), self.message.clone(), recipients, self.now))
     }

@@ -39,7 +39,7 @@ pub fn job(snapshot: &mut dyn Snapshot, job: &Job) -> Result<Option<(Queued, Vec
 /// Writes what was decided: all of it, or nothing. The report that is owed is written in the same transaction.
 ///
 /// # Errors
-/// [`StoreError::Unknown`] when an entry is not as it was when it was tried: [`Plan::keep_current`], then again.
+/// One that [`is_stale`] when an entry is not as it was when it was tried: [`Plan::keep_current`], then again.
 pub fn record(tx: &mut dyn Transaction, plan: &Plan) -> Result<(), StoreError> {
     for step in &plan.steps {
         match step.verdict {
@@ -55,6 +55,11 @@ pub fn record(tx: &mut dyn Transaction, plan: &Plan) -> Result<(), StoreError> {
         blob::release(tx, plan.message.structure, plan.message.blob, plan.message.key_month, plan.now)?;
     }
     Ok(())
+}
+
+/// Whether [`record`] found an entry changed since it was tried.
+pub fn is_stale(error: &StoreError) -> bool {
+    *error == STALE
 }
 
 fn leave(tx: &mut dyn Transaction, plan: &Plan, step: &Step, kind: Kind) -> Result<(), StoreError> {

@@ -13,8 +13,8 @@ use crate::world::*;
 
 /// A disk on which one thing or another stops working.
 #[derive(Default)]
-struct FailingDisk {
-    full: AtomicBool,
+pub struct FailingDisk {
+    pub full: AtomicBool,
     writes_fail: Arc<AtomicBool>,
     syncs_fail: Arc<AtomicBool>,
 }

@@ -9,4 +9,5 @@
 
 mod doors;
 mod faults;
+mod settle;
 mod world;
