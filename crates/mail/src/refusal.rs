@@ -53,6 +53,13 @@ pub enum Refusal {
     StoreTrouble,
     /// `access.suspended`: the account was disabled during the session.
     AccountSuspended,
+    /// `sender.foreign`: the author is nobody for whom the peer speaks.
+    AuthorForeign {
+        /// The author found, any text; empty when there is none.
+        address: String,
+    },
+    /// `trust.no_list`: no white list has been loaded yet: nobody can be believed, everything waits.
+    WhiteListMissing,
     /// The peer's certificate, or the lack of it, forbids the transaction. The rule is the cause's word.
     Trust {
         /// Why.
@@ -81,6 +88,8 @@ impl Refusal {
             Refusal::StoreFull => "store.full",
             Refusal::StoreTrouble => "store.trouble",
             Refusal::AccountSuspended => "access.suspended",
+            Refusal::AuthorForeign { .. } => "sender.foreign",
+            Refusal::WhiteListMissing => "trust.no_list",
             Refusal::Trust { cause, .. } => cause.word(),
         }
     }
@@ -100,7 +109,8 @@ impl Refusal {
             Refusal::Loop { .. } => EnhancedStatus::new(5, 4, 6),
             Refusal::StoreFull => EnhancedStatus::new(4, 3, 1),
             Refusal::StoreTrouble => EnhancedStatus::new(4, 3, 0),
-            Refusal::AccountSuspended => EnhancedStatus::new(5, 7, 1),
+            Refusal::AccountSuspended | Refusal::AuthorForeign { .. } => EnhancedStatus::new(5, 7, 1),
+            Refusal::WhiteListMissing => EnhancedStatus::new(4, 7, 1),
             Refusal::Trust { cause: TrustCause::TlsRequired, .. } => EnhancedStatus::new(5, 7, 0),
             Refusal::Trust { cause, .. } if cause.is_transient() => EnhancedStatus::new(4, 7, 1),
             Refusal::Trust { .. } => EnhancedStatus::new(5, 7, 1),
@@ -143,6 +153,10 @@ impl Refusal {
             Refusal::StoreFull => "Place insuffisante sur le serveur, reessayez plus tard.".into(),
             Refusal::StoreTrouble => "Incident de stockage, reessayez plus tard.".into(),
             Refusal::AccountSuspended => "Ce compte est suspendu.".into(),
+            Refusal::AuthorForeign { address } => {
+                format!("L'auteur {} n'est pas d'un domaine de l'operateur qui l'apporte.", shown(address))
+            }
+            Refusal::WhiteListMissing => "La liste blanche MSSante n'est pas encore chargee, reessayez plus tard.".into(),
             Refusal::Trust { cause, about } => about_cause(cause.sentence(Language::French), about.as_deref()),
         }
     }
@@ -172,6 +186,10 @@ impl Refusal {
             Refusal::StoreFull => "Not enough space on the server, try again later.".into(),
             Refusal::StoreTrouble => "Storage trouble, try again later.".into(),
             Refusal::AccountSuspended => "This account is suspended.".into(),
+            Refusal::AuthorForeign { address } => {
+                format!("The author {} is of no domain for which the bringing operator speaks.", shown(address))
+            }
+            Refusal::WhiteListMissing => "The MSSante white list is not loaded yet, try again later.".into(),
             Refusal::Trust { cause, about } => about_cause(cause.sentence(Language::English), about.as_deref()),
         }
     }
@@ -214,6 +232,8 @@ mod tests {
             | Refusal::StoreFull
             | Refusal::StoreTrouble
             | Refusal::AccountSuspended
+            | Refusal::AuthorForeign { .. }
+            | Refusal::WhiteListMissing
             | Refusal::Trust { .. } => (),
         };
         let mut all = vec![
@@ -232,6 +252,8 @@ mod tests {
             Refusal::StoreFull,
             Refusal::StoreTrouble,
             Refusal::AccountSuspended,
+            Refusal::AuthorForeign { address: "bob@b.example".into() },
+            Refusal::WhiteListMissing,
         ];
         let trust = |cause| Refusal::Trust { cause, about: Some("a.mssante.fr".into()) };
         all.extend(TrustCause::ALL.map(trust));
@@ -276,6 +298,10 @@ mod tests {
                   Storage trouble, try again later. [store.trouble]
             5.7.1 Ce compte est suspendu. [access.suspended]
                   This account is suspended. [access.suspended]
+            5.7.1 L'auteur bob@b.example n'est pas d'un domaine de l'operateur qui l'apporte. [sender.foreign]
+                  The author bob@b.example is of no domain for which the bringing operator speaks. [sender.foreign]
+            4.7.1 La liste blanche MSSante n'est pas encore chargee, reessayez plus tard. [trust.no_list]
+                  The MSSante white list is not loaded yet, try again later. [trust.no_list]
             5.7.1 Le certificat de l'operateur est expire. (a.mssante.fr) [expired]
                   The operator's certificate has expired. (a.mssante.fr) [expired]
             5.7.1 Le certificat de l'operateur n'est pas encore valide. (a.mssante.fr) [not-yet-valid]
@@ -304,6 +330,7 @@ mod tests {
             refusals.push(Refusal::RecipientUnlisted { domain: value.clone() });
             let about = |cause| Refusal::Trust { cause, about: Some(value.clone()) };
             refusals.extend(TrustCause::ALL.map(about));
+            refusals.push(Refusal::AuthorForeign { address: value.clone() });
             refusals.push(Refusal::SenderNotYours { address: value });
             for refusal in refusals {
                 for language in [Language::French, Language::English] {

@@ -7,11 +7,12 @@ pub mod content;
 pub mod mx;
 pub mod quota;
 pub mod recipient;
+pub mod relay;
 pub mod retry;
 pub mod submission;
 
 pub use content::ContentLimits;
 pub use mx::MxRules;
-pub use recipient::{Holder, RecipientFacts};
+pub use recipient::{Bringer, DomainFacts, Holder, RecipientFacts, Route};
 pub use retry::RetryPolicy;
 pub use submission::SubmissionFacts;

@@ -186,7 +186,13 @@ fn code(refusal: &Refusal, moment: Moment) -> u16 {
         {
             452
         }
-        (Refusal::SenderNotYours { .. } | Refusal::AccountSuspended | Refusal::RecipientUnlisted { .. }, _) => 550,
+        (
+            Refusal::SenderNotYours { .. }
+            | Refusal::AuthorForeign { .. }
+            | Refusal::AccountSuspended
+            | Refusal::RecipientUnlisted { .. },
+            _,
+        ) => 550,
         _ => match (refusal.status().class, moment) {
             (4, _) => 451,
             (_, Moment::Sender | Moment::Recipient) => 550,
@@ -282,6 +288,8 @@ mod tests {
             (Refusal::StoreFull, Moment::Sender, 452),
             (Refusal::StoreTrouble, Moment::Message, 451),
             (Refusal::AccountSuspended, Moment::Sender, 550),
+            (Refusal::AuthorForeign { address: "a@b.example".into() }, Moment::Message, 550),
+            (Refusal::WhiteListMissing, Moment::Sender, 451),
             (Refusal::Trust { cause: TrustCause::DnMismatch, about: None }, Moment::Message, 550),
             (Refusal::Trust { cause: TrustCause::RevocationUnknown, about: None }, Moment::Sender, 451),
             (Refusal::Trust { cause: TrustCause::TlsRequired, about: None }, Moment::Sender, 530),
