@@ -12,7 +12,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
-use delivery::{Config, Delivery, Door, Origin, Surroundings};
+use delivery::{Config, Delivery, Door, Origin, Peer, Surroundings};
 use mail::envelope::{Envelope, ForwardPath, Recipient, ReversePath};
 use mail::trace::Protocol;
 use mail::{Address, Language};
@@ -57,7 +57,7 @@ async fn main() {
         Ok::<_, StoreError>(())
     });
     created.await.unwrap();
-    let config = Config { host: "mx.a.example".parse().unwrap(), octets_max: 100 << 20, postmaster: None };
+    let config = Config::alone("mx.a.example".parse().unwrap(), 100 << 20);
     let delivery = Delivery::new(store.clone(), config, Machine);
 
     println!("octets  callers  messages/s  processor µs/message");
@@ -94,8 +94,8 @@ async fn measure(delivery: &Delivery, octets: usize, callers: usize) -> (f64, f6
 
 async fn bring(delivery: &Delivery, message: &[u8], to: usize) {
     let path = ForwardPath::Address(address(to));
-    delivery.recipient(&path, None).await.unwrap();
-    let mut incoming = delivery.begin(Door::Relay).await.unwrap();
+    delivery.recipient(&Door::Relay(Peer::Unasked), &path, None).await.unwrap();
+    let mut incoming = delivery.begin(Door::Relay(Peer::Unasked)).await.unwrap();
     for chunk in message.chunks(16 * 1024) {
         incoming.write(chunk).await.unwrap();
     }

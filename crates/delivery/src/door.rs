@@ -1,22 +1,79 @@
 //! Where messages come in, and what is known of how.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use auth::Identity;
-use mail::Refusal;
 use mail::trace::Protocol;
+use mail::{Domain, Refusal};
+use policy::Bringer;
 use store::message::Appended;
-use store::{Flags, MailboxId, StoreError, UnixMillis};
+use store::{AccountId, Flags, MailboxId, StoreError, UnixMillis};
 
 /// The door a message comes in by.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Door {
     /// SMTP from another host.
-    Relay,
+    Relay(Peer),
+    /// SMTP from a content filter of ours, which took the message from somebody else: nobody is asked for a certificate.
+    Gateway,
     /// SMTP from somebody who signed in; the message may be mended (RFC 6409 §8).
     Submission(Identity),
     /// IMAP APPEND or an import: octets as they are, whatever they are.
     Append,
+}
+
+/// Who stands behind a relay session.
+#[derive(Clone, Debug, Default)]
+pub enum Peer {
+    /// Anybody: the listener asks nobody (development only).
+    #[default]
+    Unasked,
+    /// An operator of the trust space.
+    Operator(Operator),
+}
+
+/// An operator whose certificate is believed, with the space that says so.
+#[derive(Clone, Debug)]
+pub struct Operator {
+    /// What it showed.
+    pub certificate: Arc<trust::Certificate>,
+    /// As it was at MAIL.
+    pub space: Arc<trust::Space>,
+}
+
+impl Operator {
+    /// Whether it speaks for a domain.
+    pub fn speaks_for(&self, domain: &Domain) -> bool {
+        self.space.speaks_for(&self.certificate, domain).is_ok()
+    }
+}
+
+impl Door {
+    /// Who brings what comes in here.
+    pub(crate) fn bringer(&self) -> Bringer {
+        match self {
+            Door::Relay(_) => Bringer::Peer,
+            Door::Gateway => Bringer::Gateway,
+            Door::Submission(_) | Door::Append => Bringer::Account,
+        }
+    }
+
+    /// Who submits.
+    pub(crate) fn account(&self) -> Option<AccountId> {
+        match self {
+            Door::Submission(identity) => Some(identity.acting_for),
+            Door::Relay(_) | Door::Gateway | Door::Append => None,
+        }
+    }
+
+    /// The operator behind it, where one was asked for and believed.
+    pub(crate) fn operator(&self) -> Option<&Operator> {
+        match self {
+            Door::Relay(Peer::Operator(operator)) => Some(operator),
+            Door::Relay(Peer::Unasked) | Door::Gateway | Door::Submission(_) | Door::Append => None,
+        }
+    }
 }
 
 /// How a message came by SMTP: what its Received field says.
@@ -41,13 +98,15 @@ pub struct TlsNames {
     pub cipher: String,
 }
 
-/// A message that is durable in the box of every recipient.
+/// A message that is durable: in the box of every recipient here, and in the queue for every other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
     /// Names the message in our log, in its Received field and in the reply.
     pub message: String,
     /// Where it is, by ascending account.
     pub copies: Vec<Appended>,
+    /// Recipients it waits to leave for.
+    pub queued: usize,
 }
 
 /// Where an appended message goes.

@@ -1,6 +1,5 @@
 //! One message on its way in.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mail::envelope::Envelope;
@@ -10,9 +9,11 @@ use mail::mime::{Limits, MessageIndex, Scanner, Split, Thread};
 use mail::{Address, Refusal};
 use policy::SubmissionFacts;
 use store::message::{Appended, NewMessage, OverQuota};
-use store::{AccountId, Flags, MailboxId, StageWriter, Staged, UnixMillis};
+use store::{Flags, MailboxId, StageWriter, Staged, UnixMillis};
 
+use crate::destinations::{Destinations, Leaving, Told};
 use crate::recipient::trouble;
+use crate::relayed::Look;
 use crate::trace_prefix::TracePrefix;
 use crate::{Accepted, AppendError, AppendOrder, Delivery, Door, Origin};
 
@@ -32,10 +33,10 @@ pub struct Incoming {
 
 /// What the store keeps of a message, owned so that a transaction may run again.
 pub(crate) struct Record {
-    staged: Staged,
+    pub(crate) staged: Staged,
     index: Split,
     preview: String,
-    thread: Thread,
+    pub(crate) thread: Thread,
 }
 
 /// Where one copy goes.
@@ -56,7 +57,7 @@ impl Delivery {
                 let edit = self.submission_edit(&own);
                 (own, Some(edit))
             }
-            Door::Relay | Door::Append => (Arc::from([]), None),
+            Door::Relay(_) | Door::Gateway | Door::Append => (Arc::from([]), None),
         };
         let stage = self.shared.store.stage().map_err(|error| trouble(&error))?;
         let scanner = Scanner::new(Limits::default());
@@ -89,7 +90,8 @@ impl Incoming {
         self.stage.write(octets).await.map_err(|error| trouble(&error))
     }
 
-    /// Judges the message and delivers it to every recipient in one commit, or to none.
+    /// Judges the message and delivers it to every recipient in one commit, or to none: into the boxes here, and into the
+    /// queue for those elsewhere.
     ///
     /// When this answers `Ok` the message is durable: only now may 250 be said (RFC 5321 §6.1). Dropped while the
     /// commit runs, the message may have been delivered: the sender, not told, sends again.
@@ -100,13 +102,14 @@ impl Incoming {
         let message = self.delivery.message_name();
         let person = match &self.door {
             Door::Submission(identity) => Some(identity.person.0),
-            Door::Relay | Door::Append => None,
+            Door::Relay(_) | Door::Gateway | Door::Append => None,
         };
         // The driver logs the outcome with its session; here is what only we know.
         let outcome = self.judge_and_deliver(&message, envelope, origin).await;
         match &outcome {
             Ok(accepted) => {
-                tracing::debug!(message_id = message, person, copies = accepted.copies.len(), "message delivered");
+                let (copies, queued) = (accepted.copies.len(), accepted.queued);
+                tracing::debug!(message_id = message, person, copies, queued, "message delivered");
             }
             Err(refusal) => tracing::debug!(message_id = message, person, rule = refusal.rule(), "message refused"),
         }
@@ -121,27 +124,55 @@ impl Incoming {
     ) -> Result<Accepted, Refusal> {
         self.finish_edit().await?;
         let index = self.scanner.finish();
-        policy::content::received(&index.facts, self.delivery.limits())?;
+        let delivery = &self.delivery;
+        policy::content::received(&index.facts, delivery.limits(&self.door))?;
         if let Door::Submission(_) = self.door {
             let facts = SubmissionFacts { reverse_path: &envelope.reverse_path, own: &self.own, message: &index };
             policy::submission::message(facts)?;
         }
-        let now = self.delivery.shared.surroundings.now();
-        let host = &self.delivery.shared.config.host;
-        let trace = TracePrefix::new(&self.door, origin, envelope, host, message, now);
-        let copies = copies(&self.delivery, envelope, &trace).await?;
+        let (host, rules) = (&delivery.shared.config.host, &delivery.shared.config.relay);
+        let author = rules.author(&self.door, envelope, &index)?;
+        let destinations = Destinations::find(delivery, &self.door, envelope).await?;
 
         // Judged before it is made durable: what is refused costs no sync.
-        let record = Record::new(self.stage.finish().await.map_err(|error| trouble(&error))?, index);
-        let delivered = self.delivery.shared.store.transaction(move |tx| {
+        let staged = self.stage.finish().await.map_err(|error| trouble(&error))?;
+        let (door, message_index) = (&self.door, &index);
+        let look = Look { door, origin, envelope, message: message_index, staged: &staged, author, host };
+        let results = rules.results(look).await?;
+        let now = delivery.shared.surroundings.now();
+        let trace = TracePrefix::new(door, origin, envelope, host, message, now).with_results(results);
+        let told = Told { message, account: door.account(), index: message_index, staged: &staged, now };
+        let report = destinations.report(delivery, envelope, &trace, told).await?;
+
+        let leaving = Leaving {
+            name: message.to_owned(),
+            trace_prefix: trace.of_leaving(),
+            account: door.account(),
+            structure: destinations.structure,
+            envelope: envelope.clone(),
+            recipients: destinations.away,
+        };
+        let copies: Vec<Copy> = destinations
+            .here
+            .into_values()
+            .map(|(inbox, first)| Copy { inbox, trace_prefix: trace.of(&first) })
+            .collect();
+        let queued = leaving.recipients.len();
+        let record = Record::new(staged, index);
+        let delivered = delivery.shared.store.transaction(move |tx| {
             let deliver = |copy: &Copy| {
                 let new = record.new_message(&copy.trace_prefix, now, OverQuota::Taken);
                 store::message::append(tx, copy.inbox, &new, &Flags::none(), now)
             };
-            copies.iter().map(deliver).collect::<Result<Vec<_>, _>>()
+            let copies = copies.iter().map(deliver).collect::<Result<Vec<_>, _>>()?;
+            leaving.insert(tx, &record, now)?;
+            if let Some(report) = &report {
+                report.put(tx)?;
+            }
+            Ok(copies)
         });
         let copies = delivered.await.map_err(|error| trouble(&error))?;
-        Ok(Accepted { message: message.to_owned(), copies })
+        Ok(Accepted { message: message.to_owned(), copies, queued })
     }
 
     /// Puts the message into one mailbox: APPEND and import.
@@ -151,7 +182,7 @@ impl Incoming {
     pub async fn append(mut self, order: AppendOrder) -> Result<Appended, AppendError> {
         self.finish_edit().await.map_err(AppendError::Refused)?;
         let index = self.scanner.finish();
-        policy::content::appended(&index.facts, self.delivery.limits()).map_err(AppendError::Refused)?;
+        policy::content::appended(&index.facts, self.delivery.limits(&self.door)).map_err(AppendError::Refused)?;
         let now = self.delivery.shared.surroundings.now();
         let record = Record::new(self.stage.finish().await?, index);
         let AppendOrder { mailbox, flags, internal_date } = order;
@@ -170,17 +201,6 @@ impl Incoming {
         self.scanner.feed(&self.edited);
         self.stage.write(&self.edited).await.map_err(|error| trouble(&error))
     }
-}
-
-/// One copy for each account, whatever the number of its addresses among the recipients; the first one's trace fields.
-/// In ascending order of accounts, the order in which their rows are locked.
-async fn copies(delivery: &Delivery, envelope: &Envelope, trace: &TracePrefix) -> Result<Vec<Copy>, Refusal> {
-    let mut copies: BTreeMap<AccountId, Copy> = BTreeMap::new();
-    for recipient in &envelope.recipients {
-        let inbox = delivery.receiver(&recipient.forward_path).await?.inbox;
-        copies.entry(inbox.account).or_insert_with(|| Copy { inbox, trace_prefix: trace.of(recipient) });
-    }
-    Ok(copies.into_values().collect())
 }
 
 impl Record {

@@ -1,7 +1,7 @@
 //! Brings a message in: facts, then policy's verdict, then one transaction of the store; for every door alike.
 //!
 //! ```text
-//! recipient(path)…        at RCPT: whose it is, and whether there is room
+//! recipient(door, path)…  at RCPT: a box here with room, or the domain it leaves for
 //! begin(door)             a stage is opened
 //!   write(chunk)…         scanned, mended if it is a submission, and staged, as it comes
 //!   accept(envelope, …)   verdict, trace fields, commit: every recipient or none
@@ -9,10 +9,14 @@
 //! ```
 //! Dropping an [`Incoming`] before its commit discards it.
 
+mod destinations;
 mod directory_cache;
 mod door;
 mod incoming;
 mod recipient;
+mod relayed;
+mod routing;
+mod sender_authentication;
 mod settle;
 mod trace_prefix;
 
@@ -23,8 +27,11 @@ use policy::ContentLimits;
 use store::{Store, UnixMillis};
 
 use self::directory_cache::DirectoryCache;
-pub use self::door::{Accepted, AppendError, AppendOrder, Door, Origin, TlsNames};
+pub use self::door::{Accepted, AppendError, AppendOrder, Door, Operator, Origin, Peer, TlsNames};
 pub use self::incoming::Incoming;
+pub use self::relayed::RelayRules;
+pub use self::routing::Outside;
+pub use self::sender_authentication::{Findings, SenderAuthentication, SenderFacts};
 pub use self::settle::PreparedReport;
 
 /// What delivery is told by configuration.
@@ -37,6 +44,18 @@ pub struct Config {
     /// An address of who reads `<Postmaster>`, and `postmaster@` of every domain that names nobody (RFC 5321 §4.5.1).
     /// Its account may come later.
     pub postmaster: Option<Address>,
+    /// Where mail may go that is for nobody here.
+    pub outside: Outside,
+    /// What other operators' mail is held to.
+    pub relay: RelayRules,
+}
+
+impl Config {
+    /// Of a host that sends nothing to anybody elsewhere, and where nobody is the postmaster.
+    pub fn alone(host: Domain, octets_max: u64) -> Config {
+        let (outside, relay) = (Outside::default(), RelayRules::default());
+        Config { host, octets_max, postmaster: None, outside, relay }
+    }
 }
 
 /// The clock and the randomness of the process.
@@ -75,8 +94,12 @@ impl Delivery {
     }
 
     /// The bounds of content.
-    fn limits(&self) -> ContentLimits {
-        ContentLimits { octets_max: self.shared.config.octets_max }
+    fn limits(&self, door: &Door) -> ContentLimits {
+        let octets_max = match door {
+            Door::Relay(_) | Door::Gateway => self.shared.config.relay.octets_max,
+            Door::Submission(_) | Door::Append => None,
+        };
+        ContentLimits { octets_max: octets_max.unwrap_or(self.shared.config.octets_max) }
     }
 
     /// A name for a message in log and reply: 80 random bits in base 32.

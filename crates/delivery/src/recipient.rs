@@ -3,20 +3,21 @@
 use std::sync::Arc;
 
 use directory::AccountState;
-use mail::{Address, ForwardPath, Refusal, ReversePath};
+use mail::{Address, Domain, ForwardPath, Refusal, ReversePath};
 use policy::quota::{self, Usage};
-use policy::{Holder, RecipientFacts};
+use policy::{Bringer, DomainFacts, Holder, RecipientFacts, Route};
 use store::mailbox::{self, MailboxName};
-use store::{AccountId, MailboxId, Snapshot, StoreError};
+use store::{AccountId, MailboxId, Snapshot, StoreError, StructureId};
 
-use crate::Delivery;
 use crate::directory_cache::Known;
+use crate::{Delivery, Door};
 
 /// A box that receives.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Receiver {
     holder: Holder,
     pub(crate) inbox: MailboxId,
+    pub(crate) structure: StructureId,
     usage: Usage,
 }
 
@@ -28,29 +29,53 @@ impl Receiver {
 
 /// What the directory knows of a forward-path.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Found {
-    /// The domain is none of ours.
+pub(crate) struct Found {
+    /// Whose it is, at whatever domain.
+    holder: Option<Receiver>,
+    postmaster: Option<Receiver>,
+    domain: FoundDomain,
+}
+
+/// Whose the domain of a forward-path is.
+#[derive(Clone, Copy, Debug)]
+enum FoundDomain {
+    /// There is none: this host's postmaster.
+    None,
+    /// A structure's of ours.
+    Ours(StructureId),
     Elsewhere,
-    /// The domain is ours.
-    Ours { holder: Option<Receiver>, postmaster: Option<Receiver> },
+}
+
+/// Where a copy goes, with what it takes to bring it there.
+#[derive(Clone, Debug)]
+pub(crate) enum Way {
+    /// Into a box here.
+    Here(Receiver),
+    /// Away. The structure of the domain, when that is one of ours.
+    Away(Domain, Option<StructureId>),
 }
 
 /// Boxes with less room than this are looked at for every message.
 const ROOM_TO_BE_REMEMBERED: u64 = 1 << 30;
 
 impl Delivery {
-    /// At RCPT: whose the forward-path is, if there is room for a message of the declared size.
+    /// At RCPT: where the forward-path leads, if there is room there for a message of the declared size.
     ///
     /// # Errors
     /// Policy's refusals; [`Refusal::StoreTrouble`] when the directory cannot be asked.
     pub async fn recipient(
         &self,
+        door: &Door,
         forward_path: &ForwardPath,
         declared_octets: Option<u64>,
-    ) -> Result<AccountId, Refusal> {
-        let receiver = self.receiver(forward_path).await?;
-        quota::admits(receiver.usage, declared_octets.unwrap_or(0))?;
-        Ok(receiver.inbox.account)
+    ) -> Result<Route, Refusal> {
+        match self.way(door, forward_path).await? {
+            Way::Here(receiver) => {
+                quota::admits(receiver.usage, declared_octets.unwrap_or(0))?;
+                Ok(Route::Local(receiver.inbox.account))
+            }
+            Way::Away(domain, _) => Ok(Route::Remote(domain)),
+        }
     }
 
     /// At MAIL on a submission listener: whether the account may name this sender.
@@ -74,20 +99,43 @@ impl Delivery {
         Ok(own)
     }
 
-    /// The box a forward-path leads to.
-    pub(crate) async fn receiver(&self, forward_path: &ForwardPath) -> Result<Receiver, Refusal> {
+    /// Where a forward-path leads.
+    pub(crate) async fn way(&self, door: &Door, forward_path: &ForwardPath) -> Result<Way, Refusal> {
         let found = self.find(forward_path).await?;
-        let (facts, holder, postmaster) = match found {
-            Found::Elsewhere => (RecipientFacts::Elsewhere, None, None),
-            Found::Ours { holder, postmaster } => {
-                let facts = RecipientFacts::Ours {
-                    holder: holder.map(|receiver| receiver.holder),
-                    postmaster: postmaster.map(|receiver| receiver.holder),
-                };
-                (facts, holder, postmaster)
-            }
+        let outside = &self.shared.config.outside;
+        let domain = match (found.domain, forward_path.domain()) {
+            (FoundDomain::Elsewhere, Some(domain)) => outside.others(domain),
+            (FoundDomain::Ours(_), Some(domain)) => outside.own(domain, door),
+            (FoundDomain::None, _) | (_, None) => DomainFacts::Ours,
         };
-        let account = policy::recipient::account(forward_path, facts).inspect_err(|refusal| {
+        self.choose(forward_path, found, domain, door.bringer())
+    }
+
+    /// Where a report goes: never refused for its domain, which was a sender's.
+    pub(crate) async fn way_of_report(&self, forward_path: &ForwardPath) -> Result<Way, Refusal> {
+        let found = self.find(forward_path).await?;
+        let domain = match (found.domain, forward_path.domain()) {
+            (FoundDomain::Elsewhere, _) => DomainFacts::Reachable,
+            (FoundDomain::Ours(_), Some(domain)) => self.shared.config.outside.own(domain, &Door::Append),
+            (FoundDomain::None | FoundDomain::Ours(_), _) => DomainFacts::Ours,
+        };
+        self.choose(forward_path, found, domain, Bringer::Account)
+    }
+
+    fn choose(
+        &self,
+        forward_path: &ForwardPath,
+        found: Found,
+        domain: DomainFacts,
+        bringer: Bringer,
+    ) -> Result<Way, Refusal> {
+        let Found { holder, postmaster, .. } = found;
+        let facts = RecipientFacts {
+            holder: holder.map(|receiver| receiver.holder),
+            postmaster: postmaster.map(|receiver| receiver.holder),
+            domain,
+        };
+        let route = policy::recipient::route(forward_path, facts, bringer).inspect_err(|refusal| {
             if *refusal == Refusal::PostmasterMissing {
                 tracing::warn!(
                     key = "server.postmaster",
@@ -96,8 +144,20 @@ impl Delivery {
                 );
             }
         })?;
-        let chosen = [holder, postmaster].into_iter().flatten().find(|receiver| receiver.holder.account == account);
-        chosen.ok_or(Refusal::RecipientUnknown)
+        match route {
+            Route::Local(account) => {
+                let mut known = [holder, postmaster].into_iter().flatten();
+                let chosen = known.find(|receiver| receiver.holder.account == account);
+                chosen.map(Way::Here).ok_or(Refusal::RecipientUnknown)
+            }
+            Route::Remote(domain) => {
+                let structure = match found.domain {
+                    FoundDomain::Ours(structure) => Some(structure),
+                    FoundDomain::None | FoundDomain::Elsewhere => None,
+                };
+                Ok(Way::Away(domain, structure))
+            }
+        }
     }
 
     async fn find(&self, forward_path: &ForwardPath) -> Result<Found, Refusal> {
@@ -127,10 +187,7 @@ impl Found {
                 usage.quota_octets == 0 || usage.quota_octets.saturating_sub(usage.used_octets) >= ROOM_TO_BE_REMEMBERED
             })
         };
-        match self {
-            Found::Elsewhere => true,
-            Found::Ours { holder, postmaster } => roomy(holder) && roomy(postmaster),
-        }
+        roomy(&self.holder) && roomy(&self.postmaster)
     }
 }
 
@@ -141,10 +198,12 @@ fn find(
 ) -> Result<Found, StoreError> {
     let ForwardPath::Address(address) = forward_path else {
         let postmaster = operator.map(|operator| receiver_at(snapshot, operator)).transpose()?.flatten();
-        return Ok(Found::Ours { holder: None, postmaster });
+        return Ok(Found { holder: None, postmaster, domain: FoundDomain::None });
     };
-    let Some(domain) = store::domain::find(snapshot, address.domain())? else { return Ok(Found::Elsewhere) };
     let holder = receiver_at(snapshot, address)?;
+    let Some(domain) = store::domain::find(snapshot, address.domain())? else {
+        return Ok(Found { holder, postmaster: None, domain: FoundDomain::Elsewhere });
+    };
     let mut postmaster = None;
     if policy::recipient::is_postmaster(forward_path) && !holder.is_some_and(Receiver::is_served) {
         postmaster = domain.postmaster.map(|account| receiver(snapshot, account)).transpose()?.flatten();
@@ -152,7 +211,7 @@ fn find(
             postmaster = operator.map(|operator| receiver_at(snapshot, operator)).transpose()?.flatten();
         }
     }
-    Ok(Found::Ours { holder, postmaster })
+    Ok(Found { holder, postmaster, domain: FoundDomain::Ours(domain.structure) })
 }
 
 fn receiver_at(snapshot: &mut dyn Snapshot, address: &Address) -> Result<Option<Receiver>, StoreError> {
@@ -168,6 +227,7 @@ fn receiver(snapshot: &mut dyn Snapshot, account: AccountId) -> Result<Option<Re
     Ok(Some(Receiver {
         holder: Holder { account, state: row.state },
         inbox: inbox.id,
+        structure: row.structure,
         usage: Usage { used_octets: row.used_octets, quota_octets: row.quota_octets },
     }))
 }

@@ -9,6 +9,7 @@ use store::{Flags, MailboxId, Staged, StoreError, Transaction, UnixMillis};
 
 use crate::Delivery;
 use crate::incoming::Record;
+use crate::recipient::Way;
 
 /// A report that is staged, to be put into its place by the transaction that records what it tells.
 pub struct PreparedReport {
@@ -90,9 +91,9 @@ impl Delivery {
     /// The store's.
     pub async fn prepare_report(&self, bounce: &Bounce, original: &[u8]) -> Result<Option<PreparedReport>, StoreError> {
         let path = ForwardPath::Address(bounce.to().clone());
-        let inbox = match self.receiver(&path).await {
-            Ok(receiver) => Some(receiver.inbox),
-            Err(Refusal::RecipientUnlisted { .. }) => None,
+        let inbox = match self.way_of_report(&path).await {
+            Ok(Way::Here(receiver)) => Some(receiver.inbox),
+            Ok(Way::Away(..)) => None,
             Err(refusal @ (Refusal::StoreTrouble | Refusal::StoreFull)) => {
                 return Err(store::EngineError::Other(refusal.rule().to_owned()).into());
             }

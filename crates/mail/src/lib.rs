@@ -3,6 +3,7 @@
 //! Nothing here performs I/O or reads a clock; every other crate speaks in these types.
 
 pub mod address;
+pub mod authentication_results;
 pub mod crlf;
 pub mod decode;
 pub mod domain;

@@ -156,7 +156,9 @@ impl Refusal {
             Refusal::AuthorForeign { address } => {
                 format!("L'auteur {} n'est pas d'un domaine de l'operateur qui l'apporte.", shown(address))
             }
-            Refusal::WhiteListMissing => "La liste blanche MSSante n'est pas encore chargee, reessayez plus tard.".into(),
+            Refusal::WhiteListMissing => {
+                "La liste blanche MSSante n'est pas encore chargee, reessayez plus tard.".into()
+            }
             Refusal::Trust { cause, about } => about_cause(cause.sentence(Language::French), about.as_deref()),
         }
     }

@@ -45,6 +45,8 @@ pub struct Tls<'a> {
     pub version: &'a str,
     /// `TLS_AES_256_GCM_SHA384`.
     pub cipher: &'a str,
+    /// The subject of the certificate that the client showed and that was believed, any text.
+    pub peer: Option<&'a str>,
 }
 
 /// How the message came (RFC 3848, RFC 6531 §4.3).
@@ -84,9 +86,13 @@ impl Received<'_> {
             words.push(format!("({})", address_literal(*address)));
         }
         words.push(format!("by {by}"));
-        if let Some(Tls { version, cipher }) = tls {
+        if let Some(Tls { version, cipher, peer }) = tls {
             words.push(format!("({}", atom(version)));
-            words.push(format!("{})", atom(cipher)));
+            words.push(atom(cipher));
+            words.extend(peer.iter().flat_map(|peer| comment_words(peer)));
+            if let Some(last) = words.last_mut() {
+                last.push(')');
+            }
         }
         words.push(format!("with {}", protocol.keyword()));
         words.push(format!("id {}", atom(id)));
@@ -111,6 +117,35 @@ pub fn original_recipient(recipient: &OriginalRecipient) -> String {
     let address = without_controls(&recipient.ascii_address());
     let words = format!("{};{}", atom(&recipient.address_type), cut(&address, ORIGINAL_OCTETS_MAX));
     fold("Original-Recipient", words.split(' '))
+}
+
+/// A text as the words of a comment (RFC 5322 §3.2.2): folds may stand between them, and nothing in them ends it.
+fn comment_words(text: &str) -> Vec<String> {
+    let text = ascii_escaped(&without_controls(text));
+    let text = cut(&text, COMMENT_OCTETS_MAX);
+    let mut escaped = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        if matches!(character, '(' | ')' | '\\') {
+            escaped.push('\\');
+        }
+        escaped.push(character);
+    }
+    escaped.split(' ').map(str::to_owned).collect()
+}
+
+/// Each octet of what is not ASCII as `\XX`, as names are written where they must be ASCII (RFC 4514 §2.4).
+pub(crate) fn ascii_escaped(text: &str) -> String {
+    let mut ascii = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            ' '..='~' => ascii.push(character),
+            other => {
+                let mut octets = [0; 4];
+                other.encode_utf8(&mut octets).bytes().for_each(|octet| ascii.push_str(&format!("\\{octet:02X}")));
+            }
+        }
+    }
+    ascii
 }
 
 /// `[192.0.2.1]` or `[IPv6:2001:db8::1]` (RFC 5321 §4.1.3).
@@ -139,6 +174,10 @@ pub(crate) fn cut(text: &str, octets: usize) -> &str {
 /// Octets kept of an original recipient: RFC 3461 §4.2 bounds the parameter at 500.
 const ORIGINAL_OCTETS_MAX: usize = 500;
 
+/// Octets kept of a text for a comment: real subjects of certificates have under 200, and all of it escaped still fits a
+/// line.
+const COMMENT_OCTETS_MAX: usize = 450;
+
 /// Octets kept of a word somebody else chose: a domain's length (RFC 5321 §4.5.3.1.2).
 const ATOM_OCTETS_MAX: usize = 255;
 
@@ -152,7 +191,7 @@ mod tests {
             from: Some(Client { helo: "mail.a.example", address: "192.0.2.1".parse().unwrap() }),
             by,
             protocol: Protocol { extended: true, tls: true, ..Protocol::default() },
-            tls: Some(Tls { version: "TLS1.3", cipher: "TLS_AES_256_GCM_SHA384" }),
+            tls: Some(Tls { version: "TLS1.3", cipher: "TLS_AES_256_GCM_SHA384", peer: None }),
             id: "4f2a9c",
             recipient: None,
             date: DateTime { seconds: 1_795_182_840, offset_minutes: 60 },
@@ -176,7 +215,10 @@ mod tests {
             ..received(&by)
         };
         let original = OriginalRecipient { address_type: "rfc822".into(), address: "Anne@b.example".into() };
+        let subject = "CN=mx.a.example,OU=1310000003,O=HÔPITAL,ST=Paris (75),C=FR";
+        let tls = Some(Tls { version: "TLSv1.3", cipher: "TLS_AES_256_GCM_SHA384", peer: Some(subject) });
         let printed = [
+            Received { tls, ..received(&by) }.to_field(),
             relayed.to_field(),
             submitted.to_field(),
             plain.to_field(),
@@ -185,6 +227,10 @@ mod tests {
             original_recipient(&original),
         ];
         expect![[r#"
+            Received: from mail.a.example ([192.0.2.1]) by mx.b.example (TLSv1.3
+             TLS_AES_256_GCM_SHA384
+             CN=mx.a.example,OU=1310000003,O=H\\C3\\94PITAL,ST=Paris \(75\),C=FR)
+             with ESMTPS id 4f2a9c; Fri, 20 Nov 2026 14:54:00 +0100
             Received: from mail.a.example ([192.0.2.1]) by mx.b.example (TLS1.3
              TLS_AES_256_GCM_SHA384) with ESMTPS id 4f2a9c for <anne@b.example>;
              Fri, 20 Nov 2026 14:54:00 +0100
@@ -217,10 +263,13 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn s11_whatever_a_client_says_stays_in_its_field(helo: String, id: String, original: String, kind: String) {
+        fn s11_whatever_a_client_says_stays_in_its_field(
+            helo: String, id: String, original: String, kind: String, peer: String,
+        ) {
             let by: Domain = "mx.b.example".parse().unwrap();
             let client = Client { helo: &helo, address: "2001:db8::1".parse().unwrap() };
-            let field = Received { from: Some(client), id: &id, ..received(&by) }.to_field();
+            let tls = Some(Tls { version: "TLSv1.3", cipher: "x", peer: Some(&peer) });
+            let field = Received { from: Some(client), id: &id, tls, ..received(&by) }.to_field();
             let original = original_recipient(&OriginalRecipient { address_type: kind, address: original });
             proptest::prop_assert!(field.is_ascii());
             for field in [field, original] {

@@ -176,6 +176,7 @@ pub fn delivery(config: &Config, store: &Store) -> Delivery {
         host: config.name.clone(),
         octets_max: config.limits.wire_octets(),
         postmaster: config.postmaster.clone(),
+        ..delivery::Config::alone(config.name.clone(), config.limits.wire_octets())
     };
     Delivery::new(store.clone(), settings, Machine)
 }

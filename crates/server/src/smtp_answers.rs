@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use auth::{Identity, sasl};
-use delivery::{Delivery, Door, Incoming, Origin, TlsNames};
-use mail::{Refusal, trace};
+use delivery::{Delivery, Door, Incoming, Origin, Peer as Caller, TlsNames};
+use mail::{ForwardPath, Refusal, trace};
 use net::tls::Peer;
 use smtp::server::{Answer, Greeting, Question, Transaction};
 
@@ -62,10 +62,15 @@ impl SmtpAnswers {
     fn door(&self, session: &Session) -> Result<Door, Refusal> {
         match (session.protocol(), &self.identity) {
             (Protocol::Submission, Some(identity)) => Ok(Door::Submission(identity.clone())),
-            (Protocol::Relay, _) => Ok(Door::Relay),
+            (Protocol::Relay, _) => Ok(Door::Relay(Caller::Unasked)),
             // The session asks for a sign-in before it takes MAIL; without one nothing may come in by this door.
             (Protocol::Submission | Protocol::Imap, _) => Err(Refusal::StoreTrouble),
         }
+    }
+
+    async fn recipient(&self, session: &Session, path: &ForwardPath) -> Result<(), Refusal> {
+        let door = self.door(session)?;
+        self.delivery.recipient(&door, path, self.declared_octets).await.map(drop)
     }
 
     async fn begin(&mut self, session: &Session) -> Result<(), Refusal> {
@@ -125,8 +130,8 @@ impl Answers for SmtpAnswers {
                     None => Answer::SenderAccepted,
                 }
             }
-            Question::Recipient(path) => match self.delivery.recipient(&path, self.declared_octets).await {
-                Ok(_) => Answer::RecipientAccepted,
+            Question::Recipient(path) => match self.recipient(session, &path).await {
+                Ok(()) => Answer::RecipientAccepted,
                 Err(refusal) => refused(session, refusal),
             },
             Question::Body => match self.begin(session).await {

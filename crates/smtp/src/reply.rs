@@ -112,6 +112,9 @@ pub(crate) const HELP: Reply =
 /// Instead of a greeting (RFC 5321 §3.1): no session begins.
 pub const TOO_MANY_SESSIONS: Reply = Reply::fixed(421, (4, 3, 2), "too many sessions, come back later");
 
+/// Instead of a greeting: to whom nothing is served here (RFC 5321 §3.1).
+pub const NOT_SERVED: Reply = Reply::fixed(554, (5, 7, 1), "no service for you here");
+
 // Ends of sessions.
 pub(crate) const IDLE: Reply = Reply::fixed(421, (4, 4, 2), "idle too long");
 pub(crate) const STOPPING: Reply = Reply::fixed(421, (4, 3, 2), "the server stops, come back soon");

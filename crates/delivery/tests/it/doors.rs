@@ -1,11 +1,15 @@
 //! Every verdict, one commit, octets identical.
 
-use delivery::{AppendError, AppendOrder, Config, Delivery, Door};
+use delivery::{AppendError, AppendOrder, Config, Delivery, Door, Peer};
 use mail::Refusal;
 use mail::envelope::{ForwardPath, OriginalRecipient};
 use store::{Flags, MailboxId, StoreError, SystemFlag, UnixMillis};
 
+use policy::Route;
+
 use crate::world::*;
+
+const PEER: Door = Door::Relay(Peer::Unasked);
 
 #[tokio::test]
 async fn a_message_reaches_every_recipient_once_and_octet_for_octet() {
@@ -17,7 +21,8 @@ async fn a_message_reaches_every_recipient_once_and_octet_for_octet() {
         let texts = world.texts(account).await;
         let [text] = texts.as_slice() else { panic!("{texts:?}") };
         let trace = text.strip_suffix(MESSAGE).unwrap();
-        assert!(trace.starts_with("Return-Path: <zoe@elsewhere.example>\r\nReceived: from client.example"), "{trace}");
+        let results = "Return-Path: <zoe@elsewhere.example>\r\nAuthentication-Results: mx.a.example; x-mssante=none ";
+        assert!(trace.starts_with(results) && trace.contains("\r\nReceived: from client.example"), "{trace}");
         assert!(trace.contains("192.0.2.7") && trace.contains(&accepted.message), "{trace}");
         assert!(!trace.contains("a.example>"), "no recipient learns of another: {trace}");
     }
@@ -33,20 +38,22 @@ async fn the_trace_of_a_lone_recipient_names_it_and_what_it_was() {
     let text = world.texts(world.ann).await.remove(0);
     let trace = text.strip_suffix(MESSAGE).unwrap();
     assert!(trace.starts_with("Return-Path: <>\r\nOriginal-Recipient: rfc822;"), "{trace}");
-    assert!(trace.contains("old@b.example\r\nReceived: ") && trace.contains("for <ann@a.example>"), "{trace}");
+    assert!(
+        trace.contains("old@b.example\r\nAuthentication-Results: ") && trace.contains("for <ann@a.example>"),
+        "{trace}"
+    );
 }
 
 #[tokio::test]
 async fn recipients_are_judged_at_rcpt_and_again_at_the_end() {
     let world = World::new().await;
-    let unlisted = Refusal::RecipientUnlisted { domain: "elsewhere.example".into() };
     for (recipient, verdict) in [
         ("ann@a.example", Ok(world.ann)),
         ("Dr.Ann@A.example", Ok(world.ann)),
         ("bob@c.example", Ok(world.bob)),
         ("bob@a.example", Err(Refusal::RecipientUnknown)),
         ("gone@a.example", Err(Refusal::RecipientDisabled)),
-        ("zoe@elsewhere.example", Err(unlisted)),
+        ("zoe@elsewhere.example", Err(Refusal::RecipientUnknown)),
         ("zoe%elsewhere.example@a.example", Err(Refusal::RecipientUnknown)),
         ("elsewhere.example!zoe@a.example", Err(Refusal::RecipientUnknown)),
         ("\"zoe@elsewhere.example\"@a.example", Err(Refusal::RecipientUnknown)),
@@ -56,8 +63,8 @@ async fn recipients_are_judged_at_rcpt_and_again_at_the_end() {
     ] {
         let envelope = envelope("zoe@elsewhere.example", &[recipient]);
         for _ in 0..2 {
-            let answer = world.delivery.recipient(&envelope.recipients[0].forward_path, None).await;
-            assert_eq!(answer, verdict, "{recipient}");
+            let answer = world.delivery.recipient(&PEER, &envelope.recipients[0].forward_path, None).await;
+            assert_eq!(answer, verdict.clone().map(Route::Local), "{recipient}");
         }
         let answer = world.relay(&envelope, MESSAGE).await.map(|accepted| accepted.copies[0].message.account);
         assert_eq!(answer, verdict, "{recipient}");
@@ -70,12 +77,14 @@ async fn a_postmaster_whose_account_comes_later_reads_from_then_on() {
     let world = World::new().await;
     let host = "mx.a.example".parse().unwrap();
     let postmaster = Some("chief@a.example".parse().unwrap());
-    let delivery = Delivery::new(world.store.clone(), Config { host, octets_max: 1_000, postmaster }, Still::default());
-    assert_eq!(delivery.recipient(&ForwardPath::Postmaster, None).await, Err(Refusal::PostmasterMissing));
+    let config = Config { postmaster, ..Config::alone(host, 1_000) };
+    let delivery = Delivery::new(world.store.clone(), config, Still::default());
+    assert_eq!(delivery.recipient(&PEER, &ForwardPath::Postmaster, None).await, Err(Refusal::PostmasterMissing));
     let (ann, address) = (world.ann, "chief@a.example".parse().unwrap());
     world.store.transaction(move |tx| store::address::add(tx, ann, &address, NOW)).await.unwrap();
     delivery.directory_changed();
-    assert_eq!(delivery.recipient(&ForwardPath::Postmaster, None).await, Ok(world.ann));
+    let route = delivery.recipient(&PEER, &ForwardPath::Postmaster, None).await;
+    assert_eq!(route, Ok(Route::Local(world.ann)));
 }
 
 #[tokio::test]
@@ -84,23 +93,23 @@ async fn mail_to_a_postmaster_nobody_is_waits_and_a_disabled_one_is_stood_in_for
     let host: mail::Domain = "mx.a.example".parse().unwrap();
     let named = |postmaster: Option<&str>| {
         let postmaster = postmaster.map(|address| address.parse().unwrap());
-        let config = Config { host: host.clone(), octets_max: 1_000, postmaster };
+        let config = Config { postmaster, ..Config::alone(host.clone(), 1_000) };
         Delivery::new(world.store.clone(), config, Still::default())
     };
     let at = |text: &str| ForwardPath::Address(text.parse().unwrap());
     let nobody = named(None);
     for path in [ForwardPath::Postmaster, at("postmaster@c.example"), at("PostMaster@C.EXAMPLE")] {
-        let refused = nobody.recipient(&path, None).await;
+        let refused = nobody.recipient(&PEER, &path, None).await;
         assert_eq!(refused, Err(Refusal::PostmasterMissing), "{path}");
     }
-    assert_eq!(nobody.recipient(&at("postmaster@elsewhere.example"), None).await.unwrap_err().status().class, 5);
+    assert_eq!(nobody.recipient(&PEER, &at("postmaster@elsewhere.example"), None).await.unwrap_err().status().class, 5);
     // The postmaster of the domain is disabled: the operator's reads.
     let ann = world.ann;
     let disable = store::account::State::Disabled;
     world.store.transaction(move |tx| store::account::set_state(tx, ann, disable, NOW)).await.unwrap();
     let operator = named(Some("admin@a.example"));
-    assert_eq!(operator.recipient(&at("postmaster@a.example"), None).await, Ok(world.admin));
-    assert_eq!(nobody.recipient(&at("postmaster@a.example"), None).await, Err(Refusal::PostmasterMissing));
+    assert_eq!(operator.recipient(&PEER, &at("postmaster@a.example"), None).await, Ok(Route::Local(world.admin)));
+    assert_eq!(nobody.recipient(&PEER, &at("postmaster@a.example"), None).await, Err(Refusal::PostmasterMissing));
 }
 
 #[tokio::test]
@@ -145,13 +154,13 @@ async fn a_full_mailbox_is_told_at_rcpt_and_holds_back_nobody_else() {
     let world = World::new().await;
     let bob = envelope("zoe@elsewhere.example", &["bob@c.example"]);
     let path = &bob.recipients[0].forward_path;
-    assert_eq!(world.delivery.recipient(path, Some(2_000)).await, Ok(world.bob));
-    assert_eq!(world.delivery.recipient(path, Some(2_001)).await, Err(Refusal::QuotaExceeded));
+    assert_eq!(world.delivery.recipient(&PEER, path, Some(2_000)).await, Ok(Route::Local(world.bob)));
+    assert_eq!(world.delivery.recipient(&PEER, path, Some(2_001)).await, Err(Refusal::QuotaExceeded));
     let long = format!("{MESSAGE}\r\n{}", "0123456789\r\n".repeat(200));
     let both = envelope("zoe@elsewhere.example", &["ann@a.example", "bob@c.example"]);
     world.relay(&both, &long).await.unwrap();
     assert_eq!(world.texts(world.bob).await.len(), 1, "accepted at RCPT, so delivered, a little over");
-    assert_eq!(world.delivery.recipient(path, None).await, Err(Refusal::QuotaExceeded));
+    assert_eq!(world.delivery.recipient(&PEER, path, None).await, Err(Refusal::QuotaExceeded));
 }
 
 #[tokio::test]
@@ -235,7 +244,7 @@ async fn an_appended_message_stays_as_it_is() {
 #[tokio::test]
 async fn a_message_dropped_half_way_leaves_nothing() {
     let world = World::new().await;
-    let mut incoming = world.delivery.begin(Door::Relay).await.unwrap();
+    let mut incoming = world.delivery.begin(Door::Relay(Peer::Unasked)).await.unwrap();
     incoming.write(&vec![b'x'; 1 << 20]).await.unwrap();
     drop(incoming);
     assert_eq!(world.texts(world.ann).await.len(), 0);
@@ -247,10 +256,10 @@ async fn a_message_dropped_half_way_leaves_nothing() {
 async fn a_change_of_the_directory_is_seen_once_it_is_told() {
     let world = World::new().await;
     let path = ForwardPath::Address(address("new@a.example"));
-    assert_eq!(world.delivery.recipient(&path, None).await, Err(Refusal::RecipientUnknown));
+    assert_eq!(world.delivery.recipient(&PEER, &path, None).await, Err(Refusal::RecipientUnknown));
     let ann = world.ann;
     let added = world.store.transaction(move |tx| store::address::add(tx, ann, &address("new@a.example"), NOW));
     added.await.unwrap();
     world.delivery.directory_changed();
-    assert_eq!(world.delivery.recipient(&path, None).await, Ok(world.ann));
+    assert_eq!(world.delivery.recipient(&PEER, &path, None).await, Ok(Route::Local(world.ann)));
 }

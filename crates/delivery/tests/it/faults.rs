@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use delivery::Door;
+use delivery::{Door, Peer};
 use mail::Refusal;
 use store::disk::{Disk, DiskFile, Found, RealDisk};
 
@@ -135,19 +135,19 @@ async fn a_full_disk_is_told_before_the_message_is_sent_and_heals() {
     let world = World::with_reserve(disk.clone(), 1).await;
     let envelope = envelope("zoe@elsewhere.example", &["ann@a.example"]);
     disk.full.store(true, Ordering::Relaxed);
-    let mut refused = world.delivery.begin(Door::Relay).await.map(drop);
+    let mut refused = world.delivery.begin(Door::Relay(Peer::Unasked)).await.map(drop);
     // Free space is asked for now and then, not for each message.
     for _ in 0..50 {
         if refused.is_err() {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        refused = world.delivery.begin(Door::Relay).await.map(drop);
+        refused = world.delivery.begin(Door::Relay(Peer::Unasked)).await.map(drop);
     }
     assert_eq!(refused, Err(Refusal::StoreFull));
     assert_eq!(world.relay(&envelope, MESSAGE).await, Err(Refusal::StoreFull));
     disk.full.store(false, Ordering::Relaxed);
-    while world.delivery.begin(Door::Relay).await.is_err() {
+    while world.delivery.begin(Door::Relay(Peer::Unasked)).await.is_err() {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
     world.relay(&envelope, MESSAGE).await.unwrap();

@@ -9,5 +9,6 @@
 
 mod doors;
 mod faults;
+mod routing;
 mod settle;
 mod world;

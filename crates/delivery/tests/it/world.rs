@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use auth::Identity;
-use delivery::{Accepted, Config, Delivery, Door, Origin, Surroundings, TlsNames};
+use delivery::{Accepted, Config, Delivery, Door, Origin, Peer, Surroundings, TlsNames};
 use mail::envelope::{Envelope, ForwardPath, Recipient, ReversePath};
 use mail::trace::Protocol;
 use mail::{Address, Domain, Language, Refusal};
@@ -95,13 +95,14 @@ impl World {
         });
         disabled.await.unwrap();
         let host = "mx.a.example".parse().unwrap();
-        let config = Config { host, octets_max: OCTETS_MAX, postmaster: Some("admin@a.example".parse().unwrap()) };
+        let postmaster = Some("admin@a.example".parse().unwrap());
+        let config = Config { postmaster, ..Config::alone(host, OCTETS_MAX) };
         let delivery = Delivery::new(store.clone(), config, Still::default());
         World { folder, store, delivery, ann, bob, gone, admin }
     }
 
     pub async fn relay(&self, envelope: &Envelope, message: &str) -> Result<Accepted, Refusal> {
-        self.bring(Door::Relay, envelope, message).await
+        self.bring(Door::Relay(Peer::Unasked), envelope, message).await
     }
 
     pub async fn submit(&self, envelope: &Envelope, message: &str) -> Result<Accepted, Refusal> {

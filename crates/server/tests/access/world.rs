@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use auth::{AccountId, Identity, sasl};
-use delivery::{AppendOrder, Delivery, Door, Origin, Surroundings};
+use delivery::{AppendOrder, Delivery, Door, Origin, Peer, Surroundings};
 use mail::Language;
 use mail::envelope::{Envelope, ForwardPath, Recipient, ReversePath};
 use server::access::{Authenticating, Context, Conversation, Host, Outcome, serve};
@@ -84,11 +84,7 @@ impl World {
             Ok::<_, StoreError>((anne, paul))
         });
         let (anne, paul) = people.await.unwrap();
-        let config = delivery::Config {
-            host: "mx.example.org".parse().unwrap(),
-            octets_max: APPEND_OCTETS_MAX,
-            postmaster: None,
-        };
+        let config = delivery::Config::alone("mx.example.org".parse().unwrap(), APPEND_OCTETS_MAX);
         let delivery = Delivery::new(store.clone(), config, Fixed);
         let imap = imap::server::Config {
             host_name: "imap.example.org".into(),
@@ -133,7 +129,7 @@ impl World {
 
     /// A message comes from another host, and so gets trace fields.
     pub async fn relay(&self, octets: &[u8]) -> Appended {
-        let mut incoming = self.delivery.begin(Door::Relay).await.unwrap();
+        let mut incoming = self.delivery.begin(Door::Relay(Peer::Unasked)).await.unwrap();
         incoming.write(octets).await.unwrap();
         let mut envelope = Envelope::new(ReversePath::Address("paul@elsewhere.example".parse().unwrap()));
         let anne = ForwardPath::Address("anne@example.org".parse().unwrap());
