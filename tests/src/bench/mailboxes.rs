@@ -17,9 +17,6 @@ use crate::{
 /// Time both servers get after the filling, whose checkpoints and writes would otherwise be measured.
 const SETTLING: Duration = Duration::from_secs(5);
 
-/// Clients that fill a mailbox together.
-const FILLING: usize = 24;
-
 /// SELECT, FETCH FLAGS, FETCH ENVELOPE, SEARCH and STORE on large mailboxes.
 pub fn large(figures: &mut Figures, target: &mut Target, plan: &Plan) -> Result<()> {
     let sizes: &[(usize, &str)] =
@@ -94,7 +91,7 @@ fn fill(target: &Target, account: usize, mailbox: &str, messages: usize) -> Resu
     let next = AtomicUsize::new(0);
     let begun = Instant::now();
     std::thread::scope(|scope| -> Result<()> {
-        let filling: Vec<_> = (0..FILLING)
+        let filling: Vec<_> = (0..target.filling)
             .map(|_| {
                 let next = &next;
                 scope.spawn(move || -> Result<()> {

@@ -47,6 +47,8 @@ pub fn start(folder: &Path) -> Result<Target> {
         accounts: (1..=ACCOUNTS).map(|number| format!("user{number:04}@{DOMAIN}")).collect(),
         password: PASSWORD.to_owned(),
         formats: &[Format { words: "", prefix: "" }, Format { words: ", sdbox", prefix: "sdbox/" }],
+        // Maildir takes one at a time: 24 clients fill 10,000 in 28 s, one in 14.
+        filling: 1,
         pid,
         _guard: Box::new(stop),
     })

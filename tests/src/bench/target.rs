@@ -39,6 +39,8 @@ pub struct Target {
     pub password: String,
     /// Where APPEND goes: the mailboxes of each format it keeps mail in.
     pub formats: &'static [Format],
+    /// Clients that fill a mailbox together: as many as fill it fastest.
+    pub filling: usize,
     /// The process above all of its processes.
     pub pid: u32,
     /// Ends it when dropped.
@@ -60,6 +62,7 @@ impl Target {
             accounts: (1..=ACCOUNTS).map(|number| format!("user{number:04}@{domain}")).collect(),
             password: server.settings.get("LOAD_PASSWORD").to_owned(),
             formats: &[Format { words: "", prefix: "" }],
+            filling: 24,
             pid: server.pid(),
             _guard: Box::new(server),
         })
