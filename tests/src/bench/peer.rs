@@ -108,7 +108,7 @@ fn dovecot(folder: &Path) -> Result<()> {
          namespace sdbox {{\n  prefix = sdbox/\n  separator = /\n  location = sdbox:{here}/sdbox/%u\n}}\n\
          default_client_limit = 20000\ndefault_process_limit = 1000\n\
          service anvil {{\n  client_limit = 20000\n}}\n\
-         service imap-login {{\n  service_count = 0\n  process_min_avail = 2\n  client_limit = 10000\n\
+         service imap-login {{\n  service_count = 0\n  process_min_avail = 2\n  client_limit = 2000\n\
            inet_listener imap {{\n    port = 0\n  }}\n  inet_listener imaps {{\n    port = {IMAPS_PORT}\n    ssl = yes\n  }}\n}}\n\
          service imap {{\n  process_limit = 8000\n}}\n\
          service lmtp {{\n  process_min_avail = 5\n  unix_listener lmtp {{\n    mode = 0666\n  }}\n}}\n\
