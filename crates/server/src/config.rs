@@ -3,6 +3,7 @@
 mod listener;
 mod problem;
 pub mod reader;
+mod relay;
 mod surroundings;
 
 use std::net::SocketAddr;
@@ -16,6 +17,7 @@ use net::tls::CertificateFiles;
 pub use listener::{ListenerConfig, Role, Tls};
 pub use problem::{Problem, Problems, Severity};
 use reader::Section;
+pub use relay::{RelayConfig, StaticRoute};
 
 /// Everything `sceau serve` needs to know.
 #[derive(Clone, Debug)]
@@ -44,6 +46,8 @@ pub struct Config {
     pub certificates: Vec<(String, CertificateFiles)>,
     /// Where mail comes in and is read.
     pub listeners: Vec<ListenerConfig>,
+    /// How mail leaves; without it none does.
+    pub relay: Option<RelayConfig>,
 }
 
 /// What is logged, and how.
@@ -155,6 +159,7 @@ impl Config {
         });
         let listeners = root.sections("listener", |section| ListenerConfig::read(section, &names));
         listener::check_together(root, &listeners);
+        let relay = root.optional_section("relay", |section| RelayConfig::read(section, &certificates));
         let server = root.section("server", |section| {
             let name = section.required("name", "write the host's full name, as name = \"mail.example.org\"");
             let data = section.path("data").unwrap_or_else(|| PathBuf::from("/var/lib/sceau"));
@@ -182,6 +187,7 @@ impl Config {
             passwords,
             certificates,
             listeners,
+            relay,
         })
     }
 

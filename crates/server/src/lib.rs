@@ -24,6 +24,7 @@ pub mod development_trust_space;
 mod doors;
 pub mod lifecycle;
 mod machine;
+pub mod outbound;
 pub mod sessions;
 mod smtp_answers;
 pub mod smtp_driver;

@@ -14,7 +14,7 @@ mod session;
 use auth::sasl::Secret;
 use mail::{EnhancedStatus, Envelope};
 
-pub use announced::Announced;
+pub use announced::{Announced, Extension};
 pub use session::Session;
 
 use crate::ClientName;
@@ -110,6 +110,19 @@ pub struct Outcome {
     pub recipients: Vec<Response>,
     /// The reply that decided: to the end of data, or to what was refused before.
     pub message: Response,
+    /// To what it replied.
+    pub decided: Decided,
+}
+
+/// What the reply that decided was a reply to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decided {
+    /// MAIL: whatever the recipients were answered counts for nothing.
+    Mail,
+    /// The RCPTs: all were refused, each by its reply.
+    Recipients,
+    /// DATA, BDAT or the end of the content: it holds for the recipients that were accepted.
+    Content,
 }
 
 /// A server's reply.
@@ -142,7 +155,7 @@ pub enum Failure {
     NoAuthentication,
     /// The message needs an extension that is not announced.
     #[error("the server does not offer {0}, which this message needs")]
-    Unsupported(&'static str),
+    Unsupported(Extension),
     /// What came is no SMTP, or came when nothing was asked.
     #[error("the server breaks the protocol: {0}")]
     Protocol(&'static str),

@@ -10,7 +10,7 @@ use auth::sasl::Secret;
 use mail::envelope::{Notify, OriginalRecipient, Recipient, Returned};
 use mail::{Envelope, ReversePath};
 use pretend::{Pretend, relay, submission, submissions};
-use smtp::client::{Action, ClientConfig, Credentials, Failure, Input, Outcome, Session, Tls, Transfer};
+use smtp::client::{Action, ClientConfig, Credentials, Extension, Failure, Input, Outcome, Session, Tls, Transfer};
 use smtp::line_ends::BodyFault;
 use smtp::server::{self, SessionConfig};
 use testkit::dialogue::Endpoint;
@@ -177,7 +177,7 @@ fn a_message_that_requires_tls_goes_only_where_that_is_announced() {
         let mut pair = Pair::new(config(tls), server);
         pair.run();
         let events = pair.send_to(Envelope { require_tls: true, ..envelope(&["bob@example.org"]) }, &["x\r\n"]);
-        assert_eq!(events, [Event::Failed(Failure::Unsupported("REQUIRETLS")), Event::Closed]);
+        assert_eq!(events, [Event::Failed(Failure::Unsupported(Extension::RequireTls)), Event::Closed]);
         assert!(pair.server.accepted.is_empty());
     }
 }

@@ -201,6 +201,29 @@ impl<'t> Section<'t> {
         parsed
     }
 
+    /// A list of paths, relative to the file's folder; empty when the key is missing.
+    pub fn paths(&self, key: &'static str, example: &str) -> Vec<PathBuf> {
+        let folder = self.source.file.parent().unwrap_or(Path::new(""));
+        self.list::<String>(key, example).iter().map(|path| folder.join(path)).collect()
+    }
+
+    /// True or false, or the default.
+    pub fn flag(&self, key: &'static str, default: bool) -> bool {
+        let Some(value) = self.value(key) else {
+            return default;
+        };
+        value.get_ref().as_bool().unwrap_or_else(|| {
+            self.wrong_kind(key, value, "true or false");
+            default
+        })
+    }
+
+    /// Reads the table of that name, when it is there.
+    pub fn optional_section<T>(&self, key: &'static str, read: impl FnOnce(&Section<'_>) -> Option<T>) -> Option<T> {
+        self.value(key)?;
+        self.section(key, read)
+    }
+
     /// Reads the table of that name, or an empty one in its place.
     pub fn section<T>(&self, key: &'static str, read: impl FnOnce(&Section<'_>) -> T) -> T {
         let empty = DeTable::new();

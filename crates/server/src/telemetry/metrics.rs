@@ -1,4 +1,5 @@
-//! Figures in OpenMetrics text. Labels are of small closed sets: never an account, an address or a domain.
+//! Figures in OpenMetrics text. Labels are of small closed sets: never an account or an address, and of domains only a
+//! bounded number of destinations of the relay.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -29,6 +30,8 @@ pub struct Metrics {
     pub messages: Family<OutcomeLabels, Counter>,
     /// From end of data to the commit's answer.
     pub commit_seconds: Histogram,
+    /// Forward-paths tried, by destination and outcome: `relayed`, `deferred`, `failed`.
+    pub relay_attempts: Family<RelayLabels, Counter>,
     /// IMAP commands by name and outcome.
     pub imap_commands: Family<CommandLabels, Counter>,
     /// Time an IMAP command took.
@@ -56,6 +59,15 @@ pub struct OutcomeLabels {
     pub outcome: &'static str,
 }
 
+/// `destination`: a domain, of a bounded number, or `others`; `outcome`, of a closed list.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct RelayLabels {
+    /// Where to.
+    pub destination: String,
+    /// What came of it.
+    pub outcome: &'static str,
+}
+
 /// `command` and `outcome`, of closed lists.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct CommandLabels {
@@ -78,6 +90,7 @@ impl Default for Metrics {
             password_hashes: Counter::default(),
             messages: Family::default(),
             commit_seconds: seconds(),
+            relay_attempts: Family::default(),
             imap_commands: Family::default(),
             imap_seconds: seconds(),
         }
@@ -97,6 +110,7 @@ impl Metrics {
         registry.register("messages", "Messages by outcome", self.messages.clone());
         let seconds = || Unit::Seconds;
         registry.register_with_unit("commit", "End of data to commit", seconds(), self.commit_seconds.clone());
+        registry.register("relay_attempts", "Forward-paths tried by outcome", self.relay_attempts.clone());
         registry.register("imap_commands", "IMAP commands by outcome", self.imap_commands.clone());
         registry.register_with_unit("imap_command", "Time an IMAP command took", seconds(), self.imap_seconds.clone());
         register_store(&mut registry, store);

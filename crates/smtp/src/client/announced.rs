@@ -1,4 +1,6 @@
-//! What a server announces in its answer to EHLO (RFC 5321 §4.1.1.1).
+//! What a server announces in its answer to EHLO (RFC 5321 §4.1.1.1), and whether that is enough for a message.
+
+use mail::{BodyKind, Envelope, ForwardPath, ReversePath};
 
 /// The extensions we look for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,7 +29,47 @@ pub struct Announced {
     pub plain: bool,
 }
 
+/// What a message may need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extension {
+    /// RFC 6152.
+    EightBitMime,
+    /// RFC 3030.
+    BinaryMime,
+    /// RFC 6531.
+    Smtputf8,
+    /// RFC 8689.
+    RequireTls,
+}
+
+impl std::fmt::Display for Extension {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Extension::EightBitMime => "8BITMIME",
+            Extension::BinaryMime => "BINARYMIME",
+            Extension::Smtputf8 => "SMTPUTF8",
+            Extension::RequireTls => "REQUIRETLS",
+        })
+    }
+}
+
 impl Announced {
+    /// What a message of this envelope needs and the server does not offer. Nothing is converted to do without.
+    pub fn lacks(&self, envelope: &Envelope) -> Option<Extension> {
+        if needs_smtputf8(envelope) && !self.smtputf8 {
+            return Some(Extension::Smtputf8);
+        }
+        // To a host that holds itself to it, or not at all (RFC 8689 §4.2.1).
+        if envelope.require_tls && !self.require_tls {
+            return Some(Extension::RequireTls);
+        }
+        match envelope.body {
+            BodyKind::EightBitMime if !self.eight_bit_mime => Some(Extension::EightBitMime),
+            BodyKind::BinaryMime => Some(Extension::BinaryMime),
+            BodyKind::SevenBit | BodyKind::EightBitMime => None,
+        }
+    }
+
     /// Reads the text of the reply: the first line is the server's name, each other one an extension.
     pub fn parse(text: &str) -> Announced {
         let mut announced = Announced::default();
@@ -56,6 +98,18 @@ impl Announced {
         }
         announced
     }
+}
+
+/// Asked for by the client, or needed by an address.
+pub(super) fn needs_smtputf8(envelope: &Envelope) -> bool {
+    envelope.smtputf8 || has_international_path(envelope)
+}
+
+/// Whether an address of the envelope is not ASCII.
+pub(super) fn has_international_path(envelope: &Envelope) -> bool {
+    let is_international = |path: &ForwardPath| matches!(path, ForwardPath::Address(address) if !address.is_ascii());
+    matches!(&envelope.reverse_path, ReversePath::Address(address) if !address.is_ascii())
+        || envelope.recipients.iter().any(|recipient| is_international(&recipient.forward_path))
 }
 
 #[cfg(test)]

@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use mail::{BodyKind, EnhancedStatus, Envelope, ForwardPath, ReversePath};
+use mail::{EnhancedStatus, Envelope};
 use smtp_proto::response::parser::ResponseReceiver;
 
-use super::{Action, Announced, ClientConfig, Failure, Input, Outcome, Response, Tls, Transfer};
+use super::announced::{has_international_path, needs_smtputf8};
+use super::{Action, Announced, ClientConfig, Decided, Extension, Failure, Input, Outcome, Response, Tls, Transfer};
 use crate::command::{Command, Mail, Rcpt};
 use crate::dot_stuffing::DotWriter;
 use crate::line_ends::LineEnds;
@@ -64,7 +65,7 @@ struct Progress {
     transfer: Transfer,
     recipients: Vec<Response>,
     /// The first reply that spoils the transaction as a whole.
-    refused: Option<Response>,
+    refused: Option<(Decided, Response)>,
 }
 
 enum Body {
@@ -272,28 +273,18 @@ impl Session {
     }
 
     fn mail(&self, envelope: &Envelope) -> Result<Mail, Failure> {
-        let paths = envelope.recipients.iter().map(|recipient| &recipient.forward_path);
-        let ascii = !matches!(&envelope.reverse_path, ReversePath::Address(address) if !address.is_ascii())
-            && paths.into_iter().all(|path| !matches!(path, ForwardPath::Address(address) if !address.is_ascii()));
-        let smtputf8 = envelope.smtputf8 || !ascii;
-        if smtputf8 && !self.announced.smtputf8 {
-            return Err(Failure::Unsupported("SMTPUTF8"));
+        if let Some(extension) = self.announced.lacks(envelope) {
+            return Err(Failure::Unsupported(extension));
         }
-        // Under TLS, to a host that holds itself to it, or not at all (RFC 8689 §4.2.1).
-        if envelope.require_tls && !(self.protected && self.announced.require_tls) {
-            return Err(Failure::Unsupported("REQUIRETLS"));
-        }
-        match envelope.body {
-            BodyKind::EightBitMime if !self.announced.eight_bit_mime => return Err(Failure::Unsupported("8BITMIME")),
-            BodyKind::BinaryMime => return Err(Failure::Unsupported("BINARYMIME")),
-            BodyKind::SevenBit | BodyKind::EightBitMime => {}
+        if envelope.require_tls && !self.protected {
+            return Err(Failure::Unsupported(Extension::RequireTls));
         }
         Ok(Mail {
             reverse_path: envelope.reverse_path.clone(),
-            internationalized: !ascii,
+            internationalized: has_international_path(envelope),
             declared_octets: envelope.declared_octets.filter(|_| self.announced.size),
             body: envelope.body,
-            smtputf8,
+            smtputf8: needs_smtputf8(envelope),
             // Where DSN is not announced the wishes end here, and whoever sends owes the reports (RFC 3461 §5.2.2).
             returned: envelope.returned.filter(|_| self.announced.dsn),
             envelope_id: envelope.envelope_id.clone().filter(|_| self.announced.dsn),
@@ -308,13 +299,13 @@ impl Session {
             // A chunk was refused while more were on their way (RFC 3030 §2).
             (Stage::Body(mut progress, body), Awaited::Chunk) => {
                 if !response.is_positive() {
-                    progress.refused.get_or_insert(response);
+                    progress.refused.get_or_insert((Decided::Content, response));
                 }
                 Stage::Body(progress, body)
             }
             (Stage::Sent(mut progress), Awaited::Chunk) => {
                 if !response.is_positive() {
-                    progress.refused.get_or_insert(response);
+                    progress.refused.get_or_insert((Decided::Content, response));
                 }
                 Stage::Sent(progress)
             }
@@ -334,7 +325,7 @@ impl Session {
     ) -> Result<Stage, Failure> {
         let positive = response.is_positive();
         match awaited {
-            Awaited::Mail if !positive => progress.refused = Some(response),
+            Awaited::Mail if !positive => progress.refused = Some((Decided::Mail, response)),
             Awaited::Mail => {}
             Awaited::Rcpt => progress.recipients.push(response),
             Awaited::Data if response.code == 354 => {
@@ -346,7 +337,9 @@ impl Session {
                     }
                     // A body awaited for nobody: the empty one (RFC 2920 §3.1).
                     false => {
-                        progress.refused.get_or_insert_with(|| no_recipients(&progress.recipients));
+                        progress
+                            .refused
+                            .get_or_insert_with(|| (Decided::Recipients, no_recipients(&progress.recipients)));
                         self.say(b".\r\n".to_vec(), [Awaited::BodyEnd], END_TIMEOUT);
                         Stage::Sent(progress)
                     }
@@ -354,7 +347,7 @@ impl Session {
             }
             Awaited::Data if positive => return Err(Failure::Protocol("DATA answered 2xx")),
             // Without recipients, their refusals say more than this one.
-            Awaited::Data if has_recipients(&progress) => progress.refused = Some(response),
+            Awaited::Data if has_recipients(&progress) => progress.refused = Some((Decided::Content, response)),
             Awaited::Data => {}
             _ => return Err(Failure::Protocol("a reply out of order")),
         }
@@ -373,7 +366,8 @@ impl Session {
             self.deadline = self.now + DATA_TIMEOUT;
             return Ok(Stage::Body(progress, Body::Chunks(LineEnds::default())));
         }
-        let message = progress.refused.take().unwrap_or_else(|| no_recipients(&progress.recipients));
+        let message = no_recipients(&progress.recipients);
+        progress.refused.get_or_insert((Decided::Recipients, message.clone()));
         Ok(self.done(progress, message))
     }
 
@@ -418,10 +412,10 @@ impl Session {
 
     fn done(&mut self, mut progress: Progress, response: Response) -> Stage {
         // What spoiled the transaction says more than the 503 that follows from it.
-        let message = progress.refused.take().unwrap_or(response);
+        let (decided, message) = progress.refused.take().unwrap_or((Decided::Content, response));
         // Whatever of it the server still holds open.
         self.stale = !message.is_positive();
-        self.actions.push_back(Action::Done(Outcome { recipients: progress.recipients, message }));
+        self.actions.push_back(Action::Done(Outcome { recipients: progress.recipients, message, decided }));
         Stage::Ready
     }
 
