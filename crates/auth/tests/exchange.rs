@@ -1,6 +1,9 @@
 //! Whatever a client sends, an exchange ends or goes on, and nobody is let in without the directory's word.
 
-use auth::sasl::{Answer, ChannelBindings, Exchange, Failure, Mechanism, Progress, Question, ScramCredentials};
+use auth::sasl::{
+    Answer, ChannelBindings, Exchange, Failure, Mechanism, Progress, Question, ScramCredentials, TokenRefusal,
+    TokenStatus,
+};
 use proptest::prelude::*;
 
 fn mechanism() -> impl Strategy<Value = Mechanism> {
@@ -12,6 +15,9 @@ fn response() -> impl Strategy<Value = Vec<u8>> {
         b"".to_vec(),
         b"\0ann\0pencil".to_vec(),
         b"n,,n=ann,r=abc".to_vec(),
+        b"n,a=ann,\x01auth=Bearer t\x01\x01".to_vec(),
+        b"user=ann\x01auth=Bearer t\x01\x01".to_vec(),
+        b"\x01".to_vec(),
         b"p=tls-exporter,,n=ann,r=abc".to_vec(),
         b"c=biws,r=abc,p=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=".to_vec(),
     ]);
@@ -27,7 +33,7 @@ proptest! {
         responses in proptest::collection::vec(response(), 0..6),
     ) {
         let exporter = bound.then_some([7; 32]);
-        let bindings = ChannelBindings { tls_exporter: exporter, tls_server_end_point: None };
+        let bindings = ChannelBindings { tls_exporter: exporter, ..ChannelBindings::default() };
         let mut exchange = Exchange::new(mechanism, &bindings, [1; 18]);
         let mut progress = exchange.step(initial.as_deref());
         for response in responses {
@@ -39,7 +45,20 @@ proptest! {
                     exchange.answered(Answer::Scram(credentials))
                 }
                 Progress::Ask(Question::Authorize { .. }) => panic!("a proof was made up"),
-                Progress::Ask(Question::Password { .. } | Question::WrongProof { .. }) => exchange.answered(Answer::Refused(Failure::Credentials)),
+                Progress::Ask(Question::Token { .. }) => {
+                    let (scope, discovery) = (String::new(), String::new());
+                    exchange.answered(Answer::TokenRefused(TokenRefusal {
+                        status: TokenStatus::InvalidToken,
+                        scope,
+                        discovery,
+                    }))
+                }
+                Progress::Ask(Question::Certificate { .. }) => {
+                    exchange.answered(Answer::Refused(Failure::Certificate(mail::TrustCause::NoCertificate)))
+                }
+                Progress::Ask(Question::Password { .. } | Question::WrongProof { .. }) => {
+                    exchange.answered(Answer::Refused(Failure::Credentials))
+                }
                 Progress::Done(outcome) => {
                     prop_assert!(outcome.is_err());
                     exchange.step(Some(&response))

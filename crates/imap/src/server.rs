@@ -12,6 +12,8 @@ pub use session::{Config, Random, Session, Transport};
 
 /// Octets of a command with its literals, CRLF included, before sign-in (bar S8).
 pub const COMMAND_OCTETS_MAX_BEFORE_SIGN_IN: usize = 8 * 1024;
+/// Of an AUTHENTICATE with a token, under TLS, before sign-in: [`auth::sasl::TOKEN_OCTETS_MAX`] in base64.
+pub const AUTHENTICATE_OCTETS_MAX: usize = 18 * 1024;
 /// The same afterwards: RFC 7162 §4 asks for 8,192 at least; long UID sets need more.
 pub const COMMAND_OCTETS_MAX: usize = 64 * 1024;
 /// Octets of a line over [`COMMAND_OCTETS_MAX`], beyond that, which are dropped unkept until the line ends and is answered BAD

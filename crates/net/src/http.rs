@@ -8,7 +8,7 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
-use hyper::header::{CONTENT_TYPE, HOST, USER_AGENT};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT};
 use hyper::{Method, Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -90,7 +90,7 @@ impl HttpClient {
     /// # Errors
     /// [`HttpError`].
     pub async fn get(&self, url: &str, limits: HttpLimits) -> Result<Vec<u8>, HttpError> {
-        self.exchange(Method::GET, url, None, limits).await
+        self.exchange(Method::GET, url, None, None, limits).await
     }
 
     /// Sends a document of this media type, and takes the answer.
@@ -104,7 +104,22 @@ impl HttpClient {
         body: Vec<u8>,
         limits: HttpLimits,
     ) -> Result<Vec<u8>, HttpError> {
-        self.exchange(Method::POST, url, Some((media_type, body)), limits).await
+        self.exchange(Method::POST, url, Some((media_type, body)), None, limits).await
+    }
+
+    /// [`HttpClient::post`] as somebody: `authorization` is the value of the header of that name (RFC 9110 §11.6.2).
+    ///
+    /// # Errors
+    /// [`HttpError`].
+    pub async fn post_authorized(
+        &self,
+        url: &str,
+        media_type: &'static str,
+        body: Vec<u8>,
+        authorization: &str,
+        limits: HttpLimits,
+    ) -> Result<Vec<u8>, HttpError> {
+        self.exchange(Method::POST, url, Some((media_type, body)), Some(authorization), limits).await
     }
 
     async fn exchange(
@@ -112,6 +127,7 @@ impl HttpClient {
         method: Method,
         url: &str,
         body: Option<(&'static str, Vec<u8>)>,
+        authorization: Option<&str>,
         limits: HttpLimits,
     ) -> Result<Vec<u8>, HttpError> {
         let no_url = || HttpError::Url(url.chars().take(200).collect());
@@ -128,6 +144,9 @@ impl HttpClient {
         request = request.header(USER_AGENT, "sceau");
         if let Some((media_type, _)) = &body {
             request = request.header(CONTENT_TYPE, *media_type);
+        }
+        if let Some(authorization) = authorization {
+            request = request.header(AUTHORIZATION, authorization);
         }
         let body = Full::new(Bytes::from(body.map(|(_, octets)| octets).unwrap_or_default()));
         let request = request.body(body).map_err(|_| no_url())?;

@@ -6,6 +6,7 @@ mod client;
 mod operations;
 mod passwords;
 mod request;
+mod sign_in_links;
 mod socket;
 mod streams;
 
@@ -15,5 +16,6 @@ pub use operations::{Administration, Hooks};
 pub(crate) use operations::{create_account, create_domain};
 pub use passwords::{NewPassword, hash_generated};
 pub use request::{AccountView, DomainView, Failed, Request, SessionView, StructureView};
+pub use sign_in_links::{CertificateNamed, CertificateView, IdentifierView};
 pub use socket::{bind_admin_socket, serve_admin_socket};
 pub use streams::{Event, Events};

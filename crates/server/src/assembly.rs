@@ -10,7 +10,8 @@ use store::{Store, StoreError};
 
 use crate::access;
 use crate::authenticator::Authenticator;
-use crate::config::{Config, ListenerConfig, Role, Tls};
+use crate::config::{self, Config, ListenerConfig, Role, Tls};
+use crate::identity_provider::IdentityProvider;
 use crate::machine::Machine;
 use crate::sessions::{Protocol, SessionLimits, Sessions};
 use crate::telemetry::Metrics;
@@ -61,6 +62,10 @@ impl Assembly {
         let delivery = delivery(&config, &store);
         let authenticator = Authenticator::open(store.clone(), &config.passwords, &config.data, metrics.clone())
             .with_context(|| format!("opening {}", config.data.display()))?;
+        let authenticator = match &config.identity_provider {
+            Some(provider) => authenticator.trusting(IdentityProvider::open(provider).context("identity_provider")?),
+            None => authenticator,
+        };
         let sessions = Sessions::new(session_limits(&config));
         let authenticator = Arc::new(authenticator);
         Ok(Arc::new(Assembly { config, store, delivery, authenticator, sessions, metrics }))
@@ -75,7 +80,7 @@ impl Assembly {
             Tls::None => None,
             Tls::StartTls | Tls::Implicit => {
                 let certificates = self.config.certificates_of(listener);
-                let server = TlsServer::open(certificates, ClientCertificates::Ignored)
+                let server = TlsServer::open(certificates, self.asked_of_clients(listener))
                     .with_context(|| format!("listener {}", listener.name))?;
                 Some(Arc::new(server))
             }
@@ -85,6 +90,14 @@ impl Assembly {
             Role::Imap => Speech::Imap(Arc::new(self.imap(listener))),
         };
         Ok(Arc::new(Door { config: listener.clone(), tls, speech }))
+    }
+
+    /// Whether clients are asked for a certificate: where hospital software connects, and nowhere else.
+    fn asked_of_clients(&self, listener: &ListenerConfig) -> ClientCertificates {
+        match listener.client_certificates.are_asked_for() {
+            false => ClientCertificates::Ignored,
+            true => ClientCertificates::Requested { hints: Vec::new() },
+        }
     }
 
     fn smtp(&self, listener: &ListenerConfig) -> smtp::server::SessionConfig {
@@ -102,6 +115,12 @@ impl Assembly {
             octets_max: self.config.limits.wire_octets(),
             recipients_max: listener.recipients_max,
             mechanisms: listener.mechanisms.clone(),
+            without_auth: match listener.client_certificates {
+                config::ClientCertificates::SignIn => smtp::server::WithoutAuth::ByCertificate,
+                config::ClientCertificates::Ignored | config::ClientCertificates::Requested => {
+                    smtp::server::WithoutAuth::Refused
+                }
+            },
             nonce,
             dsn: smtp::server::Dsn::Refused,
             require_tls: smtp::server::RequireTls::Refused,

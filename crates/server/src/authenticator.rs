@@ -2,6 +2,7 @@
 //! bounded in parallel, behind a cache of verified passwords and a throttle.
 
 mod attempt;
+mod connectors;
 mod secret;
 mod throttle;
 
@@ -25,7 +26,9 @@ use tokio::sync::Semaphore;
 use self::attempt::Attempt;
 pub use self::attempt::REFUSED_AFTER;
 use self::throttle::KeptThrottle;
+use crate::certificate_sign_in::{Certificates, Judge};
 use crate::config::Passwords;
+use crate::identity_provider::IdentityProvider;
 use crate::sessions::Session;
 use crate::telemetry::{Metrics, OutcomeLabels};
 
@@ -49,6 +52,8 @@ pub struct Authenticator {
     /// Makes the false SCRAM credentials of unknown logins (S14); the same after a restart.
     false_credentials_key: [u8; 32],
     metrics: Metrics,
+    certificates: Certificates,
+    identity_provider: Option<Arc<IdentityProvider>>,
 }
 
 /// What the directory knows of a login.
@@ -68,6 +73,8 @@ impl Authenticator {
         let mut cache_key = [0; 32];
         SystemRandomness.fill(&mut cache_key);
         Ok(Authenticator {
+            certificates: Certificates::new(store.clone(), None),
+            identity_provider: None,
             store,
             hashing: Arc::new(Semaphore::new(config.hashes_at_once)),
             waiting: Semaphore::new(WAITING_MAX),
@@ -77,6 +84,18 @@ impl Authenticator {
             false_credentials_key: secret::ensure(&data.join("false-credentials.key"))?,
             metrics,
         })
+    }
+
+    /// Believes the certificates that this judge believes.
+    pub fn judging_by(mut self, judge: Arc<dyn Judge>) -> Authenticator {
+        self.certificates = Certificates::new(self.store.clone(), Some(judge));
+        self
+    }
+
+    /// Believes the tokens of this provider.
+    pub fn trusting(mut self, provider: IdentityProvider) -> Authenticator {
+        self.identity_provider = Some(Arc::new(provider));
+        self
     }
 
     /// Answers one question of a session's client.
@@ -92,6 +111,8 @@ impl Authenticator {
             }
             Question::ScramCredentials { login } => self.scram_credentials(login).await,
             Question::Authorize { login, acting_for } => self.authorize(source, login, acting_for).await,
+            Question::Certificate { acting_for } => self.certificate(session, acting_for).await,
+            Question::Token { acting_for, token } => self.token(session, acting_for, token).await,
             Question::WrongProof { login } => Answer::Refused(self.attempt(&login, source).wrong(Duration::ZERO).await),
         };
         let outcome = match &answer {
@@ -99,6 +120,8 @@ impl Authenticator {
             Answer::Scram(_) => return answer,
             Answer::Refused(Failure::Unavailable) => "unavailable",
             Answer::Refused(Failure::Throttled) => "throttled",
+            Answer::Refused(Failure::Certificate(_)) => "certificate",
+            Answer::TokenRefused(_) => "token",
             Answer::Refused(_) => "credentials",
         };
         self.metrics.sign_ins.get_or_create(&OutcomeLabels { outcome }).inc();

@@ -5,6 +5,7 @@ mod export;
 mod output;
 mod passwords;
 mod sessions;
+mod sign_in_links;
 mod transfers;
 mod upkeep;
 

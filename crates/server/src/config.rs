@@ -1,5 +1,7 @@
 //! The configuration: typed, complete, and said to be wrong in all its places at once.
 
+mod client_certificates;
+pub mod identity_provider;
 mod listener;
 mod problem;
 pub mod reader;
@@ -14,6 +16,8 @@ use ipnet::IpNet;
 use mail::Domain;
 use net::tls::CertificateFiles;
 
+pub use client_certificates::ClientCertificates;
+use identity_provider::IdentityProviderConfig;
 pub use listener::{ListenerConfig, Role, Tls};
 pub use problem::{Problem, Problems, Severity};
 use reader::Section;
@@ -44,6 +48,8 @@ pub struct Config {
     pub passwords: Passwords,
     /// The certificates by name.
     pub certificates: Vec<(String, CertificateFiles)>,
+    /// Whose tokens are believed.
+    pub identity_provider: Option<IdentityProviderConfig>,
     /// Where mail comes in and is read.
     pub listeners: Vec<ListenerConfig>,
     /// How mail leaves; without it none does.
@@ -157,7 +163,15 @@ impl Config {
             }
             Some((name?, files))
         });
-        let listeners = root.sections("listener", |section| ListenerConfig::read(section, &names));
+        let identity_provider = root.optional_section("identity_provider", |section| {
+            let provider = IdentityProviderConfig::read(section)?;
+            if look == Look::Around {
+                surroundings::identity_provider(section, &provider);
+            }
+            Some(provider)
+        });
+        let believed = listener::Believed { certificates: false, tokens: identity_provider.is_some() };
+        let listeners = root.sections("listener", |section| ListenerConfig::read(section, &names, believed));
         listener::check_together(root, &listeners);
         let relay = root.optional_section("relay", |section| RelayConfig::read(section, &certificates));
         let server = root.section("server", |section| {
@@ -186,6 +200,7 @@ impl Config {
             limits,
             passwords,
             certificates,
+            identity_provider,
             listeners,
             relay,
         })

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use auth::sasl::ChannelBindings;
+use auth::sasl::{ChannelBindings, External};
 use net::proxy::{self, Source};
 use net::tls::{Peer, TlsServer};
 use net::{Connection, Listener};
@@ -71,7 +71,7 @@ async fn connection(mut stream: TcpStream, peer: SocketAddr, door: Arc<Door>, as
     // Boxed, each in its size: the task of an idle IMAP session does not keep room for an SMTP one.
     let served = match &door.speech {
         Speech::Smtp(config) => Box::pin(serve_smtp(stream, session, &door, config.clone(), &assembly)).await,
-        Speech::Imap(context) => Box::pin(serve_imap(stream, session, &door, context.clone())).await,
+        Speech::Imap(context) => Box::pin(serve_imap(stream, session, &door, context.clone(), &assembly)).await,
     };
     open.dec();
     if let Err(error) = served {
@@ -90,8 +90,12 @@ async fn serve_smtp(
     config: Arc<smtp::server::SessionConfig>,
     assembly: &Assembly,
 ) -> Result<(), smtp_driver::DriverError> {
-    let mut answers =
-        SmtpAnswers::new(assembly.delivery.clone(), assembly.authenticator.clone(), assembly.metrics.clone());
+    let mut answers = SmtpAnswers::new(
+        assembly.delivery.clone(),
+        assembly.authenticator.clone(),
+        assembly.metrics.clone(),
+        door.config.client_certificates,
+    );
     let connection = Connection::Plain(stream);
     smtp_driver::serve(connection, config, door.tls.as_deref(), &mut session, &mut answers).await
 }
@@ -101,18 +105,21 @@ async fn serve_imap(
     session: Session,
     door: &Door,
     context: Arc<access::Context>,
+    assembly: &Assembly,
 ) -> Result<(), smtp_driver::DriverError> {
     let mut connection = Connection::Plain(stream);
     let mut transport = imap::server::Transport::Clear;
     if door.config.tls == Tls::Implicit {
         let (secured, peer) = shake_hands(connection, door.tls.as_deref()).await?;
-        (connection, transport) = (secured, imap::server::Transport::Tls(bindings(peer)));
+        let bindings = bindings(peer, &session, door, assembly).await;
+        (connection, transport) = (secured, imap::server::Transport::Tls(bindings));
     }
     let mut conversation = access::Conversation::new(context, session, transport);
     while access::serve(&mut connection, &mut conversation).await == access::Outcome::StartTls {
         let (secured, peer) = shake_hands(connection, door.tls.as_deref()).await?;
         connection = secured;
-        conversation.tls_established(bindings(peer));
+        let bindings = bindings(peer, conversation.place(), door, assembly).await;
+        conversation.tls_established(bindings);
     }
     Ok(())
 }
@@ -124,8 +131,18 @@ async fn shake_hands(
     Ok(connection.start_tls(tls.ok_or(smtp_driver::DriverError::NoTls)?).await?)
 }
 
-fn bindings(peer: Peer) -> ChannelBindings {
-    ChannelBindings { tls_exporter: peer.tls_exporter, tls_server_end_point: peer.tls_server_end_point }
+/// What mechanisms may lean on; where a certificate was asked for, the session keeps it.
+async fn bindings(peer: Peer, session: &Session, door: &Door, assembly: &Assembly) -> ChannelBindings {
+    let Peer { tls_exporter, tls_server_end_point, chain, .. } = peer;
+    let external = match door.config.client_certificates.are_asked_for() {
+        false => External::NotAsked,
+        true => {
+            let external = assembly.authenticator.external(&chain).await;
+            session.certificate_asked(chain);
+            external
+        }
+    };
+    ChannelBindings { tls_exporter, tls_server_end_point, external }
 }
 
 /// The client's address: what the proxy says where one is configured, else the one connected from.

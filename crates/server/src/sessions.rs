@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -76,6 +76,8 @@ pub enum Ending {
     Suspended,
     /// An administrator ended this session, or changed the account's password.
     Administrator,
+    /// The sign-in, by certificate or token, is as old as it may grow.
+    Expired,
 }
 
 /// All open sessions. Cheap to clone.
@@ -92,6 +94,10 @@ pub struct Session {
     ending: watch::Receiver<Option<Ending>>,
     /// [`Open::ends`] when the sign-in that is being verified began.
     sign_in_began: AtomicU64,
+    /// What the client showed where it was asked for a certificate.
+    certificate: OnceLock<Vec<Vec<u8>>>,
+    /// When the sign-in is too old.
+    until: Mutex<Option<tokio::time::Instant>>,
     shared: Arc<Shared>,
 }
 
@@ -174,7 +180,8 @@ impl Sessions {
         let entry = Entry { protocol, peer, identity: None, since: Instant::now(), ending: sender };
         open.sessions.insert(id, entry);
         let sign_in_began = AtomicU64::new(open.ends);
-        Ok(Session { id, protocol, peer, ending, sign_in_began, shared: self.shared.clone() })
+        let (certificate, until, shared) = (OnceLock::new(), Mutex::default(), self.shared.clone());
+        Ok(Session { id, protocol, peer, ending, sign_in_began, certificate, until, shared })
     }
 
     /// Asks one session to end; false when there is none of that name.
@@ -258,6 +265,24 @@ impl Session {
         self.peer
     }
 
+    /// The client was asked for a certificate and showed these, its own first; perhaps none.
+    pub fn certificate_asked(&self, shown: Vec<Vec<u8>>) {
+        // One handshake in a session's life.
+        let _ = self.certificate.set(shown);
+    }
+
+    /// The certificates shown, its own first; `None` where the client was not asked for any.
+    pub fn certificate(&self) -> Option<&[Vec<u8>]> {
+        self.certificate.get().map(Vec::as_slice)
+    }
+
+    /// Ends the session after this time at the latest, [`Ending::Expired`].
+    pub fn lasts_at_most(&self, time: Duration) {
+        let end = tokio::time::Instant::now() + time;
+        let mut until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
+        *until = Some(until.map_or(end, |earlier| earlier.min(end)));
+    }
+
     /// To be called before credentials are looked at: what changes from here on is seen by [`Session::signed_in`].
     pub fn sign_in_begins(&self) {
         self.sign_in_began.store(self.shared.lock().ends, Ordering::Relaxed);
@@ -294,12 +319,26 @@ impl Session {
     /// Waits until this session is asked to end, or asked again for another reason. Cancel safe.
     pub async fn next_ending(&mut self) -> Ending {
         loop {
-            // The entry lives as long as this guard, so the sender cannot be gone.
-            if self.ending.changed().await.is_err() {
-                return std::future::pending().await;
-            }
-            if let Some(ending) = *self.ending.borrow_and_update() {
-                return ending;
+            let until = *self.until.lock().unwrap_or_else(PoisonError::into_inner);
+            let too_old = async {
+                match until {
+                    Some(until) => tokio::time::sleep_until(until).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                // The entry lives as long as this guard, so the sender cannot be gone.
+                changed = self.ending.changed() => match changed {
+                    Ok(()) => if let Some(ending) = *self.ending.borrow_and_update() {
+                        return ending;
+                    },
+                    Err(_) => return std::future::pending().await,
+                },
+                () = too_old => {
+                    *self.until.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                    return Ending::Expired;
+                }
             }
         }
     }
@@ -415,6 +454,21 @@ mod tests {
         assert_eq!(person.next_ending().await, Ending::Suspended);
         assert_eq!(acted_for.next_ending().await, Ending::Suspended);
         assert_eq!(stranger.ending(), None);
+    }
+
+    #[tokio::test]
+    async fn a_session_ends_when_its_sign_in_is_too_old_and_disabling_still_comes_first() {
+        let sessions = Sessions::new(limits());
+        let mut session = sessions.open(Protocol::Imap, "192.0.2.1".parse().unwrap()).unwrap();
+        session.signed_in(&identity(1, 1)).unwrap();
+        session.lasts_at_most(Duration::from_millis(30));
+        session.lasts_at_most(Duration::from_secs(600));
+        let began = Instant::now();
+        assert_eq!(session.next_ending().await, Ending::Expired);
+        assert!(began.elapsed() >= Duration::from_millis(25));
+        session.lasts_at_most(Duration::from_secs(600));
+        sessions.end_all_of(AccountId(1), Ending::Suspended);
+        assert_eq!(session.next_ending().await, Ending::Suspended);
     }
 
     #[test]

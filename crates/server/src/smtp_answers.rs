@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use auth::sasl::External;
 use auth::{Identity, sasl};
 use delivery::{Delivery, Door, Incoming, Origin, Peer as Caller, TlsNames};
-use mail::{ForwardPath, Refusal, trace};
+use mail::{ForwardPath, Refusal, ReversePath, trace};
 use net::tls::Peer;
 use smtp::server::{Answer, Greeting, Question, Transaction};
 
 use crate::authenticator::Authenticator;
+use crate::config::ClientCertificates;
 use crate::sessions::{Protocol, Session};
 use crate::smtp_driver::Answers;
 use crate::telemetry::{Metrics, OutcomeLabels};
@@ -21,19 +23,29 @@ pub struct SmtpAnswers {
     metrics: Metrics,
     tls: Option<TlsNames>,
     identity: Option<Identity>,
+    /// The identity gave proof by AUTH.
+    authenticated: bool,
+    client_certificates: ClientCertificates,
     declared_octets: Option<u64>,
     incoming: Option<Box<Incoming>>,
 }
 
 impl SmtpAnswers {
     /// For a session in which nobody has signed in yet.
-    pub fn new(delivery: Delivery, authenticator: Arc<Authenticator>, metrics: Metrics) -> SmtpAnswers {
+    pub fn new(
+        delivery: Delivery,
+        authenticator: Arc<Authenticator>,
+        metrics: Metrics,
+        client_certificates: ClientCertificates,
+    ) -> SmtpAnswers {
         SmtpAnswers {
             delivery,
             authenticator,
             metrics,
             tls: None,
             identity: None,
+            authenticated: false,
+            client_certificates,
             declared_octets: None,
             incoming: None,
         }
@@ -48,15 +60,29 @@ impl SmtpAnswers {
                     return sasl::Answer::Refused(sasl::Failure::Unavailable);
                 }
                 tracing::info!(session = session.id().0, account = identity.person.0, "signed in");
-                self.identity = Some(identity.clone());
+                (self.identity, self.authenticated) = (Some(identity.clone()), true);
             }
             sasl::Answer::Refused(failure) => {
                 // The address is that of an unknown person: the one place where the log needs it (bar.md S16).
                 tracing::info!(session = session.id().0, peer = %session.peer(), ?failure, "sign-in refused");
             }
-            sasl::Answer::Scram(_) => {}
+            sasl::Answer::TokenRefused(_) | sasl::Answer::Scram(_) => {}
         }
         answer
+    }
+
+    /// MAIL of a client without AUTH, on a listener where its certificate is good for that: each chooses anew.
+    async fn chosen(&mut self, session: &Session, from: &ReversePath) -> Result<Identity, Refusal> {
+        self.identity = None;
+        let identity = self.authenticator.sender_by_certificate(session, from).await?;
+        if let Err(reason) = session.signed_in(&identity) {
+            tracing::info!(session = session.id().0, account = identity.acting_for.0, %reason, "sender turned away");
+            return Err(Refusal::StoreTrouble);
+        }
+        self.delivery.sender(identity.acting_for, from).await?;
+        tracing::info!(session = session.id().0, account = identity.acting_for.0, "sends by certificate");
+        self.identity = Some(identity.clone());
+        Ok(identity)
     }
 
     fn door(&self, session: &Session) -> Result<Door, Refusal> {
@@ -122,6 +148,12 @@ impl Answers for SmtpAnswers {
             Question::Sasl(question) => Answer::Sasl(self.sign_in(session, question).await),
             Question::Sender { reverse_path, declared_octets } => {
                 self.declared_octets = declared_octets;
+                if self.client_certificates == ClientCertificates::SignIn && !self.authenticated {
+                    return match self.chosen(session, &reverse_path).await {
+                        Ok(identity) => Answer::SenderIs(identity),
+                        Err(refusal) => refused(session, refusal),
+                    };
+                }
                 match &self.identity {
                     Some(identity) => match self.delivery.sender(identity.acting_for, &reverse_path).await {
                         Ok(()) => Answer::SenderAccepted,
@@ -156,7 +188,12 @@ impl Answers for SmtpAnswers {
         self.incoming = None;
     }
 
-    fn tls_established(&mut self, peer: &Peer) {
+    async fn tls_established(&mut self, session: &Session, peer: &Peer) -> External {
         self.tls = Some(TlsNames { version: peer.version.to_owned(), cipher: peer.cipher.clone() });
+        if !self.client_certificates.are_asked_for() {
+            return External::NotAsked;
+        }
+        session.certificate_asked(peer.chain.clone());
+        self.authenticator.external(&peer.chain).await
     }
 }

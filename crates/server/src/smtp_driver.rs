@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 
-use auth::sasl::ChannelBindings;
+use auth::sasl::{ChannelBindings, External};
 use mail::Refusal;
 use net::Connection;
 use net::tls::{HandshakeError, Peer, TlsServer};
@@ -46,8 +46,8 @@ pub trait Answers: Send {
     /// Drops the open stage.
     fn discard(&mut self);
 
-    /// TLS is there: trace fields will tell.
-    fn tls_established(&mut self, peer: &Peer);
+    /// TLS is there: trace fields will tell. Gives what EXTERNAL is worth under it.
+    fn tls_established(&mut self, session: &Session, peer: &Peer) -> impl Future<Output = External> + Send;
 }
 
 /// Why a session ended otherwise than by its own rules.
@@ -82,7 +82,7 @@ where
     let implicit = config.tls == smtp::server::Tls::Implicit;
     let mut machine = smtp::server::Session::new(config, Instant::now());
     if implicit {
-        connection = shake_hands(connection, tls, &mut machine, answers).await?;
+        connection = shake_hands(connection, tls, session, &mut machine, answers).await?;
     }
     let mut outgoing = Vec::new();
     loop {
@@ -106,7 +106,7 @@ where
                 Action::Discard => answers.discard(),
                 Action::StartTls => {
                     send(&mut connection, &mut outgoing).await?;
-                    connection = shake_hands(connection, tls, &mut machine, answers).await?;
+                    connection = shake_hands(connection, tls, session, &mut machine, answers).await?;
                 }
                 Action::Close => {
                     send(&mut connection, &mut outgoing).await?;
@@ -124,7 +124,7 @@ where
             ending = session.next_ending() => {
                 let input = match ending {
                     Ending::Suspended => Input::Suspended,
-                    Ending::Stopping | Ending::Administrator => Input::ShutDown,
+                    Ending::Stopping | Ending::Administrator | Ending::Expired => Input::ShutDown,
                 };
                 machine.handle(input, Instant::now());
             }
@@ -145,6 +145,7 @@ where
 async fn shake_hands<S, A>(
     connection: Connection<S>,
     tls: Option<&TlsServer>,
+    session: &Session,
     machine: &mut smtp::server::Session,
     answers: &mut A,
 ) -> Result<Connection<S>, DriverError>
@@ -153,11 +154,15 @@ where
     A: Answers,
 {
     let (connection, peer) = connection.start_tls(tls.ok_or(DriverError::NoTls)?).await?;
-    answers.tls_established(&peer);
+    let external = answers.tls_established(session, &peer).await;
     let facts = TlsFacts {
         version: peer.version.to_owned(),
         cipher: peer.cipher,
-        bindings: ChannelBindings { tls_exporter: peer.tls_exporter, tls_server_end_point: peer.tls_server_end_point },
+        bindings: ChannelBindings {
+            tls_exporter: peer.tls_exporter,
+            tls_server_end_point: peer.tls_server_end_point,
+            external,
+        },
         peer_chain: peer.chain,
     };
     machine.handle(Input::TlsEstablished(facts), Instant::now());

@@ -11,12 +11,13 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use auth::sasl::External;
 use mail::Refusal;
 use net::Connection;
 use net::tls::Peer;
 use server::sessions::{Ending, Protocol, Session, SessionLimits, Sessions};
 use server::smtp_driver::{Answers, DriverError, serve};
-use smtp::server::{Answer, Dsn, Question, RequireTls, Role, SessionConfig, Tls};
+use smtp::server::{Answer, Dsn, Question, RequireTls, Role, SessionConfig, Tls, WithoutAuth};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 /// Accepts everything, and keeps what was spooled.
@@ -54,7 +55,9 @@ impl Answers for Yes {
         self.spooled.lock().unwrap().clear();
     }
 
-    fn tls_established(&mut self, _peer: &Peer) {}
+    async fn tls_established(&mut self, _session: &Session, _peer: &Peer) -> External {
+        External::NotAsked
+    }
 }
 
 struct Dialogue {
@@ -75,6 +78,7 @@ fn begin(answers: Yes) -> Dialogue {
         octets_max: 1_000_000,
         recipients_max: 100,
         mechanisms: Vec::new(),
+        without_auth: WithoutAuth::Refused,
         nonce: || [0; auth::sasl::NONCE_OCTETS],
         dsn: Dsn::Refused,
         require_tls: RequireTls::Refused,

@@ -5,8 +5,12 @@ use std::time::Duration;
 /// Octets in a command line, CRLF included: 512 (RFC 5321 §4.5.3.1.4) and room for every parameter we announce.
 pub const COMMAND_LINE_OCTETS_MAX: usize = 2_048;
 
-/// Octets in a line of an AUTH exchange, CRLF included (RFC 4954 §4).
+/// Octets in an AUTH command, and in a line of its exchange, CRLF included (RFC 4954 §4).
 pub const AUTH_LINE_OCTETS_MAX: usize = 12_288;
+
+/// Octets in a line of an exchange that carries a token, CRLF included: [`auth::sasl::TOKEN_OCTETS_MAX`] and the names
+/// around it, in base64. RFC 4954 §4 has a client whose response does not fit the command send it so.
+pub const TOKEN_LINE_OCTETS_MAX: usize = 18 * 1_024;
 
 /// Octets in a reply line, CRLF included (RFC 5321 §4.5.3.1.5).
 pub const REPLY_LINE_OCTETS_MAX: usize = 512;

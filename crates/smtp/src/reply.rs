@@ -242,6 +242,11 @@ impl From<sasl::Failure> for Reply {
             sasl::Failure::Cancelled => Reply::fixed(501, (5, 7, 0), "cancelled"),
             sasl::Failure::Malformed => Reply::fixed(501, (5, 5, 2), "malformed response"),
             sasl::Failure::Unavailable => Reply::fixed(454, (4, 7, 0), "cannot verify now, try again later"),
+            sasl::Failure::Certificate(cause) => {
+                let (code, class) = if cause.is_transient() { (454, 4) } else { (535, 5) };
+                let text = format!("{} [{}]", cause.sentence(Language::English), cause.word());
+                Reply::new(code, EnhancedStatus::new(class, 7, if class == 4 { 0 } else { 8 }), text)
+            }
             sasl::Failure::Throttled => Reply::fixed(454, (4, 7, 0), "too many failures lately, try again later"),
         }
     }

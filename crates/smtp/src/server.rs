@@ -44,6 +44,8 @@ pub struct SessionConfig {
     /// Announced with AUTH on a submission listener once TLS is there; `SCRAM-SHA-256-PLUS` only where the channel can
     /// be bound to.
     pub mechanisms: Vec<sasl::Mechanism>,
+    /// What MAIL does on a submission listener when nobody has signed in.
+    pub without_auth: WithoutAuth,
     /// Fresh randomness for each AUTH exchange; called by [`Session::handle`].
     pub nonce: fn() -> [u8; sasl::NONCE_OCTETS],
     /// Whether DSN (RFC 3461) is announced and its parameters are read.
@@ -59,6 +61,16 @@ pub enum Role {
     Relay,
     /// Ports 587 and 465: our users, who sign in first (RFC 6409).
     Submission,
+}
+
+/// What MAIL does on a submission listener when nobody has signed in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum WithoutAuth {
+    /// It is refused: 530 5.7.0.
+    #[default]
+    Refused,
+    /// Under TLS it chooses among the boxes that the client's certificate is bound to: see [`Answer::SenderIs`].
+    ByCertificate,
 }
 
 /// When the bytes of a listener become protected.
@@ -152,7 +164,8 @@ pub enum Action {
 pub enum Question {
     /// Of an AUTH exchange. Answer: [`Answer::Sasl`].
     Sasl(sasl::Question),
-    /// MAIL: may this sender begin? Answer: [`Answer::SenderAccepted`] or [`Answer::Refused`].
+    /// MAIL: may this sender begin? Answer: [`Answer::SenderAccepted`] or [`Answer::Refused`]; where nobody has signed in,
+    /// on a listener where [`WithoutAuth::ByCertificate`] holds, [`Answer::SenderIs`] in place of the first.
     Sender {
         /// Where failures would be reported.
         reverse_path: ReversePath,
@@ -175,6 +188,8 @@ pub enum Answer {
     Sasl(sasl::Answer),
     /// To [`Question::Sender`]: yes.
     SenderAccepted,
+    /// To [`Question::Sender`]: yes, and this is who it is, until the next MAIL.
+    SenderIs(Identity),
     /// To [`Question::Recipient`]: yes.
     RecipientAccepted,
     /// To [`Question::Body`]: the stage is open.

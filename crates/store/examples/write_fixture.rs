@@ -11,8 +11,10 @@
 )]
 
 use store::account::NewAccount;
+use store::certificate::Matching;
 use store::entry::Scope;
 use store::flags::FlagOperation;
+use store::identifier::Standing;
 use store::mailbox::MailboxName;
 use store::message::{NewMessage, OverQuota};
 use store::{Config, Flags, MailboxId, Store, StoreError, SystemFlag, UidSet, UnixMillis};
@@ -35,6 +37,11 @@ async fn main() {
             store::address::add(tx, account, &address, NOW)?;
             store::credential::set(tx, account, "password", "", "$argon2id$x", NOW)?;
             store::login_failure::record(tx, "account 1", NOW)?;
+            let names = ("subject 2.5.4.3=dpi", "CN=dpi");
+            store::certificate::bind(tx, account, Matching::Subject, names, NOW)?;
+            let names = ("issuer 2.5.4.3=ac 0a", "CN=ac, serial 0a");
+            store::certificate::bind(tx, account, Matching::IssuerAndSerial, names, NOW)?;
+            store::identifier::link(tx, account, "10000000001", Standing::Holder, NOW)?;
             Ok::<_, StoreError>(account)
         })
         .await

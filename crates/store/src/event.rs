@@ -20,6 +20,10 @@ pub enum Kind {
     AccountChanged,
     /// A credential was set or removed.
     CredentialChanged,
+    /// A certificate was bound to the account, or no longer is.
+    CertificateChanged,
+    /// A national identifier was linked to the account, or no longer is.
+    IdentifierChanged,
     /// A mailbox was created, renamed or deleted.
     MailboxCreated,
     /// See [`Kind::MailboxCreated`].
@@ -68,6 +72,8 @@ impl Kind {
             Kind::AccountCreated => "account-created",
             Kind::AccountChanged => "account-changed",
             Kind::CredentialChanged => "credential-changed",
+            Kind::CertificateChanged => "certificate-changed",
+            Kind::IdentifierChanged => "identifier-changed",
             Kind::MailboxCreated => "mailbox-created",
             Kind::MailboxRenamed => "mailbox-renamed",
             Kind::MailboxDeleted => "mailbox-deleted",

@@ -95,6 +95,35 @@ impl Dn {
         &self.0.written
     }
 
+    /// The normal form as a text: equal names have the same, others never. Kept on disk by those who look names up: it must
+    /// not change. `oid=value` sorted and joined by commas; in values `\` stands before `,`, `\` and a first `#`, which
+    /// else begins the hexadecimal digits of what is no text.
+    pub fn normal_form(&self) -> String {
+        let mut form = String::new();
+        for (kind, value) in &self.0.normal {
+            if !form.is_empty() {
+                form.push(',');
+            }
+            form.push_str(kind.oid());
+            form.push('=');
+            match value {
+                Value::Text(text) => {
+                    for (place, character) in text.char_indices() {
+                        if matches!(character, ',' | '\\') || (place == 0 && character == '#') {
+                            form.push('\\');
+                        }
+                        form.push(character);
+                    }
+                }
+                Value::Der(octets) => {
+                    form.push('#');
+                    form.extend(octets.iter().map(|octet| format!("{octet:02x}")));
+                }
+            }
+        }
+        form
+    }
+
     /// The first common name, as written: for logs and host names, never for a decision.
     pub fn common_name(&self) -> Option<&str> {
         let mut attributes = self.0.written.iter().flatten();

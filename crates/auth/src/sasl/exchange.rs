@@ -1,7 +1,10 @@
 //! The order of steps of every mechanism.
 
 use super::scram::{Challenge, ClientFirst};
-use super::{Answer, ChannelBindings, Failure, Mechanism, NONCE_OCTETS, Progress, Question, Secret, login, plain};
+use super::{
+    Answer, ChannelBindings, Failure, Mechanism, NONCE_OCTETS, Progress, Question, Secret, bearer, external, login,
+    plain,
+};
 use crate::Identity;
 
 /// One authentication, from the mechanism's name to an identity or a failure.
@@ -35,6 +38,10 @@ enum State {
     RefusalAwaited,
     /// SCRAM: our own proof is sent, the client acknowledges with an empty response.
     AcknowledgementAwaited(Identity),
+    /// The provider verifies a token.
+    TokenVerdictAwaited(Mechanism),
+    /// What was wrong with the token is sent, the client acknowledges with a response that says nothing.
+    TokenFailureAwaited,
     /// The outcome was given.
     Done,
 }
@@ -72,6 +79,8 @@ impl Exchange {
                 }
             }
             (State::AcknowledgementAwaited(identity), Some(b"")) => Ok(Progress::Done(Ok(identity))),
+            // A lone 0x01 (RFC 7628 §3.2.3), or nothing (Google's): whatever it is, it is over.
+            (State::TokenFailureAwaited, Some(_)) => Err(Failure::Credentials),
             _ => Err(Failure::Malformed),
         };
         progress.unwrap_or_else(|failure| Progress::Done(Err(failure)))
@@ -82,7 +91,13 @@ impl Exchange {
         let state = std::mem::replace(&mut self.state, State::Done);
         match (state, answer) {
             (_, Answer::Refused(failure)) => Progress::Done(Err(failure)),
-            (State::VerdictAwaited, Answer::Accepted(identity)) => Progress::Done(Ok(identity)),
+            (State::VerdictAwaited | State::TokenVerdictAwaited(_), Answer::Accepted(identity)) => {
+                Progress::Done(Ok(identity))
+            }
+            (State::TokenVerdictAwaited(mechanism), Answer::TokenRefused(refusal)) => {
+                self.state = State::TokenFailureAwaited;
+                Progress::Challenge(bearer::refusal(mechanism, &refusal))
+            }
             (State::AuthorizationAwaited { server_final }, Answer::Accepted(identity)) => {
                 self.state = State::AcknowledgementAwaited(identity);
                 Progress::Challenge(server_final.into_bytes())
@@ -103,7 +118,7 @@ impl Exchange {
         self.state = State::Prompted(mechanism);
         Ok(Progress::Challenge(match mechanism {
             Mechanism::Login => login::USER_NAME_PROMPT.to_vec(),
-            Mechanism::Plain | Mechanism::ScramSha256 | Mechanism::ScramSha256Plus => Vec::new(),
+            _ => Vec::new(),
         }))
     }
 
@@ -112,6 +127,16 @@ impl Exchange {
             Mechanism::Plain => {
                 let question = plain::question(response)?;
                 self.state = State::VerdictAwaited;
+                Ok(Progress::Ask(question))
+            }
+            Mechanism::External => {
+                let question = external::question(response)?;
+                self.state = State::VerdictAwaited;
+                Ok(Progress::Ask(question))
+            }
+            Mechanism::OauthBearer | Mechanism::XOauth2 => {
+                let question = bearer::question(mechanism, response)?;
+                self.state = State::TokenVerdictAwaited(mechanism);
                 Ok(Progress::Ask(question))
             }
             Mechanism::Login => {
@@ -149,6 +174,8 @@ impl std::fmt::Debug for State {
             State::AuthorizationAwaited { .. } => "AuthorizationAwaited",
             State::RefusalAwaited => "RefusalAwaited",
             State::AcknowledgementAwaited(_) => "AcknowledgementAwaited",
+            State::TokenVerdictAwaited(_) => "TokenVerdictAwaited",
+            State::TokenFailureAwaited => "TokenFailureAwaited",
             State::Done => "Done",
         })
     }
@@ -202,6 +229,46 @@ mod tests {
         let mut shortened = exchange(Mechanism::Login);
         assert_eq!(shortened.step(Some(b"ann")), Progress::Challenge(b"Password:".to_vec()));
         assert_eq!(shortened.step(Some(b"")), Progress::Done(Err(Failure::Malformed)));
+    }
+
+    #[test]
+    fn external_with_and_without_a_box() {
+        let asked = |acting_for: Option<&str>| {
+            Progress::Ask(Question::Certificate { acting_for: acting_for.map(str::to_owned) })
+        };
+        let mut prompted = exchange(Mechanism::External);
+        assert_eq!(prompted.step(None), Progress::Challenge(vec![]));
+        assert_eq!(prompted.step(Some(b"")), asked(None));
+        assert_eq!(prompted.answered(Answer::Accepted(identity())), Progress::Done(Ok(identity())));
+        let mut direct = exchange(Mechanism::External);
+        assert_eq!(direct.step(Some(b"dpi@a.example")), asked(Some("dpi@a.example")));
+        let expired = Failure::Certificate(mail::TrustCause::Expired);
+        assert_eq!(direct.answered(Answer::Refused(expired)), Progress::Done(Err(expired)));
+    }
+
+    #[test]
+    fn a_refused_token_fails_after_what_is_wrong_was_said() {
+        let refusal = || super::super::TokenRefusal {
+            status: super::super::TokenStatus::InsufficientAuthentication,
+            scope: "openid".into(),
+            discovery: String::new(),
+        };
+        for (mechanism, message, acknowledged) in [
+            (Mechanism::OauthBearer, &b"n,,\x01auth=Bearer t\x01\x01"[..], &b"\x01"[..]),
+            (Mechanism::XOauth2, b"user=\x01auth=Bearer t\x01\x01", b""),
+        ] {
+            let mut exchange = exchange(mechanism);
+            assert_eq!(exchange.step(None), Progress::Challenge(vec![]));
+            let question = Question::Token { acting_for: None, token: Secret::new("t".into()) };
+            assert_eq!(exchange.step(Some(message)), Progress::Ask(question));
+            let Progress::Challenge(document) = exchange.answered(Answer::TokenRefused(refusal())) else { panic!() };
+            assert!(document.starts_with(b"{\"status\":\""), "{document:?}");
+            assert_eq!(exchange.step(Some(acknowledged)), Progress::Done(Err(Failure::Credentials)));
+        }
+        let mut away = exchange(Mechanism::XOauth2);
+        away.step(Some(b"user=\x01auth=Bearer t\x01\x01"));
+        let unavailable = Answer::Refused(Failure::Unavailable);
+        assert_eq!(away.answered(unavailable), Progress::Done(Err(Failure::Unavailable)));
     }
 
     #[test]
@@ -283,7 +350,11 @@ mod tests {
     #[test]
     fn scram_with_every_kind_of_binding() {
         let none = ChannelBindings::default();
-        let both = ChannelBindings { tls_exporter: Some([7; 32]), tls_server_end_point: Some(vec![8; 32]) };
+        let both = ChannelBindings {
+            tls_exporter: Some([7; 32]),
+            tls_server_end_point: Some(vec![8; 32]),
+            ..ChannelBindings::default()
+        };
         let (scram, plus) = (Mechanism::ScramSha256, Mechanism::ScramSha256Plus);
         let (good, bad) = (Progress::Done(Ok(identity())), Progress::Done(Err(Failure::Credentials)));
         assert_eq!(run(scram, &none, "n,,", b"", "pencil"), good);

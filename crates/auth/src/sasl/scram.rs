@@ -167,7 +167,7 @@ fn attribute<'a>(part: Option<&'a str>, name: &str) -> Result<&'a str, Failure> 
 }
 
 /// Decodes `saslname`: `=2C` is a comma, `=3D` an equals sign, any other `=` is an error (RFC 5802 §5.1 `n`).
-fn sasl_name(encoded: &str) -> Result<String, Failure> {
+pub(super) fn sasl_name(encoded: &str) -> Result<String, Failure> {
     if encoded.is_empty() || encoded.len() > FIELD_OCTETS_MAX || encoded.contains('\0') {
         return Err(Failure::Malformed);
     }
@@ -228,7 +228,11 @@ mod tests {
     #[test]
     fn bindings_must_fit() {
         let none = ChannelBindings::default();
-        let both = ChannelBindings { tls_exporter: Some([7; 32]), tls_server_end_point: Some(vec![8; 32]) };
+        let both = ChannelBindings {
+            tls_exporter: Some([7; 32]),
+            tls_server_end_point: Some(vec![8; 32]),
+            ..ChannelBindings::default()
+        };
         let verdict = |flag: &str, plus, bindings: &ChannelBindings| {
             let first = ClientFirst::parse(format!("{flag},,n=a,r=b").as_bytes()).unwrap();
             first.channel_binding(plus, bindings)

@@ -15,7 +15,7 @@ pub(super) fn in_clear() -> String {
     format!("{BEFORE_SIGN_IN} STARTTLS LOGINDISABLED")
 }
 
-/// Before sign-in, under TLS.
+/// Before sign-in, under TLS: the mechanisms to announce.
 pub(super) fn under_tls(mechanisms: impl Iterator<Item = Mechanism>) -> String {
     let mut capabilities = BEFORE_SIGN_IN.to_owned();
     for mechanism in mechanisms {

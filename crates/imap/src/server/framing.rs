@@ -52,6 +52,13 @@ impl Framing {
         line.strip_suffix(b"\n").map_or(line, |line| line.strip_suffix(b"\r").unwrap_or(line))
     }
 
+    /// Whether what came begins an AUTHENTICATE, whose one line may be long.
+    pub(super) fn is_authenticate(&self) -> bool {
+        let start = self.octets.get(self.start..).unwrap_or_default();
+        let mut words = start.split(|octet| *octet == b' ');
+        words.nth(1).is_some_and(|word| word.eq_ignore_ascii_case(b"AUTHENTICATE"))
+    }
+
     /// Looks for the end of the command, or of a line that announces a literal.
     pub(super) fn step(&mut self, octets_max: usize) -> Step {
         match self.line_end(octets_max) {

@@ -39,6 +39,8 @@ pub enum Farewell {
     Suspended,
     /// An administrator ended the session.
     Administrator,
+    /// The sign-in is as old as one by certificate or token may grow.
+    Expired,
     /// The account has too many sessions.
     TooManySessions,
 }

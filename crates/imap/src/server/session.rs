@@ -12,8 +12,8 @@ use super::framing::{Announcement, Framing, Step};
 use super::question::{Action, Answer, Completed, Enabled, Farewell, Input, Question, Then};
 use super::sign_in::SignIn;
 use super::{
-    BAD_COMMANDS_MAX, COMMAND_OCTETS_MAX, COMMAND_OCTETS_MAX_BEFORE_SIGN_IN, DROPPED_OCTETS_MAX,
-    LITERAL_MINUS_OCTETS_MAX, SWALLOWED_LITERALS_MAX, capability,
+    AUTHENTICATE_OCTETS_MAX, BAD_COMMANDS_MAX, COMMAND_OCTETS_MAX, COMMAND_OCTETS_MAX_BEFORE_SIGN_IN,
+    DROPPED_OCTETS_MAX, LITERAL_MINUS_OCTETS_MAX, SWALLOWED_LITERALS_MAX, capability,
 };
 use crate::command::{Command, Operation, Tag};
 use crate::parse::{self, LiteralMode, ParseError, Problem, Spelling};
@@ -231,8 +231,11 @@ impl Session {
     }
 
     pub(super) fn octets_max(&self) -> usize {
-        match self.state {
-            State::NotAuthenticated(_) => COMMAND_OCTETS_MAX_BEFORE_SIGN_IN,
+        match &self.state {
+            State::NotAuthenticated(transport) => match (&**transport, self.framing.is_authenticate()) {
+                (Transport::Tls(_), true) => AUTHENTICATE_OCTETS_MAX,
+                _ => COMMAND_OCTETS_MAX_BEFORE_SIGN_IN,
+            },
             _ => COMMAND_OCTETS_MAX,
         }
     }
@@ -574,7 +577,10 @@ impl Session {
         match &self.state {
             State::NotAuthenticated(transport) => match &**transport {
                 Transport::Clear => capability::in_clear(),
-                Transport::Tls(bindings) => capability::under_tls(self.mechanisms(bindings)),
+                Transport::Tls(bindings) => {
+                    let announced = self.mechanisms(bindings).filter(|mechanism| mechanism.announced(bindings));
+                    capability::under_tls(announced)
+                }
             },
             _ => capability::signed_in(self.config.append_octets_max),
         }
@@ -632,6 +638,7 @@ fn words(farewell: Farewell) -> (Option<Code>, &'static str) {
     match farewell {
         Farewell::ShutDown => (Some(Code::Unavailable), "the server stops, come back later"),
         Farewell::Suspended => (Some(Code::ContactAdmin), "this account is suspended"),
+        Farewell::Expired => (Some(Code::Expired), "the sign-in has reached its age, sign in again"),
         Farewell::Administrator => (Some(Code::ContactAdmin), "an administrator ended this session"),
         Farewell::TooManySessions => (Some(Code::Limit), "too many sessions of this account"),
     }

@@ -3,10 +3,12 @@
 use auth::sasl::{self, Channel, ChannelBindings, Exchange, Failure, Mechanism, Progress, Secret};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use mail::Language;
 
 use super::framing::Step;
 use super::question::{Completed, Question};
 use super::session::{Phase, Session, Transport};
+use super::{AUTHENTICATE_OCTETS_MAX, COMMAND_OCTETS_MAX_BEFORE_SIGN_IN};
 use crate::command::Tag;
 use crate::response::Code;
 
@@ -18,6 +20,8 @@ pub(super) struct SignIn {
     exchange: Option<Exchange>,
     /// True while the exchange's question is open, false while the client owes a response.
     asked: bool,
+    /// Octets of a response line.
+    octets_max: usize,
 }
 
 impl SignIn {
@@ -32,7 +36,12 @@ impl Session {
             // LOGINDISABLED (RFC 9051 §6.2.3).
             return self.complete(&tag, Completed::no(Some(Code::PrivacyRequired), "TLS is needed first"));
         }
-        self.phase = Phase::SignIn(Box::new(SignIn { tag, exchange: None, asked: true }));
+        self.phase = Phase::SignIn(Box::new(SignIn {
+            tag,
+            exchange: None,
+            asked: true,
+            octets_max: COMMAND_OCTETS_MAX_BEFORE_SIGN_IN,
+        }));
         self.ask(Question::Sasl(sasl::Question::Password { login, acting_for: None, password }));
     }
 
@@ -73,12 +82,16 @@ impl Session {
             Some(Some(response)) => exchange.step(Some(&response)),
             Some(None) => Progress::Done(Err(Failure::Malformed)),
         };
-        self.follow(tag, exchange, progress);
+        let octets_max = match mechanism.carries_tokens() {
+            true => AUTHENTICATE_OCTETS_MAX,
+            false => COMMAND_OCTETS_MAX_BEFORE_SIGN_IN,
+        };
+        self.follow(tag, exchange, octets_max, progress);
     }
 
     /// A line of the exchange: base64, or `*` to give up.
     pub(super) fn response_line(&mut self, mut sign_in: Box<SignIn>) -> bool {
-        match self.framing.line_end(self.octets_max()) {
+        match self.framing.line_end(sign_in.octets_max) {
             Step::Pending => {
                 self.phase = Phase::SignIn(sign_in);
                 return false;
@@ -99,7 +112,7 @@ impl Session {
             Ok(response) => exchange.step(Some(&response)),
             Err(failure) => Progress::Done(Err(failure)),
         };
-        self.follow(sign_in.tag, exchange, progress);
+        self.follow(sign_in.tag, exchange, sign_in.octets_max, progress);
         true
     }
 
@@ -107,22 +120,25 @@ impl Session {
         match (sign_in.exchange, answer) {
             (Some(mut exchange), answer) => {
                 let progress = exchange.answered(answer);
-                self.follow(sign_in.tag, exchange, progress);
+                self.follow(sign_in.tag, exchange, sign_in.octets_max, progress);
             }
             (None, sasl::Answer::Accepted(identity)) => self.signed_in(&sign_in.tag, identity),
             (None, sasl::Answer::Refused(failure)) => self.refused(&sign_in.tag, failure),
-            (None, sasl::Answer::Scram(_)) => self.refused(&sign_in.tag, Failure::Unavailable),
+            (None, sasl::Answer::Scram(_) | sasl::Answer::TokenRefused(_)) => {
+                self.refused(&sign_in.tag, Failure::Unavailable)
+            }
         }
     }
 
-    fn follow(&mut self, tag: Tag, exchange: Exchange, progress: Progress) {
+    fn follow(&mut self, tag: Tag, exchange: Exchange, octets_max: usize, progress: Progress) {
         match progress {
             Progress::Challenge(challenge) => {
                 self.send(format!("+ {}\r\n", STANDARD.encode(challenge)).as_bytes());
-                self.phase = Phase::SignIn(Box::new(SignIn { tag, exchange: Some(exchange), asked: false }));
+                self.phase =
+                    Phase::SignIn(Box::new(SignIn { tag, exchange: Some(exchange), asked: false, octets_max }));
             }
             Progress::Ask(question) => {
-                self.phase = Phase::SignIn(Box::new(SignIn { tag, exchange: Some(exchange), asked: true }));
+                self.phase = Phase::SignIn(Box::new(SignIn { tag, exchange: Some(exchange), asked: true, octets_max }));
                 self.ask(Question::Sasl(question));
             }
             Progress::Done(Ok(identity)) => self.signed_in(&tag, identity),
@@ -136,6 +152,10 @@ impl Session {
             Failure::Cancelled => Completed::bad("cancelled"),
             Failure::Malformed => Completed::bad("malformed response"),
             Failure::Unavailable => Completed::no(Some(Code::Unavailable), "try again later"),
+            Failure::Certificate(cause) => {
+                let code = if cause.is_transient() { Code::Unavailable } else { Code::AuthenticationFailed };
+                Completed::no(Some(code), format!("{} [{}]", cause.sentence(Language::English), cause.word()))
+            }
             Failure::Throttled => Completed::no(Some(Code::Unavailable), "too many failures lately, try again later"),
         };
         self.complete(tag, completed);

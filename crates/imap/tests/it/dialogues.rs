@@ -1,8 +1,9 @@
 //! Every transcript of `tests/dialogues/imap`, whole and cut at every position. A name that begins with `clear` begins
-//! without TLS, one with `in_` after sign-in.
+//! without TLS, one with `in_` after sign-in, `bound` and `useless` where a certificate was asked for.
 
 use std::path::Path;
 
+use auth::sasl::External;
 use testkit::dialogue::{Endpoint, check, transcripts};
 
 use crate::scripted::Scripted;
@@ -15,6 +16,12 @@ fn dialogues_go_as_written() {
         match file {
             file if file.starts_with("clear") => check(&name, &transcript, Scripted::clear),
             file if file.starts_with("in_") => check(&name, &transcript, Scripted::signed_in),
+            file if file.starts_with("bound") => {
+                check(&name, &transcript, || Scripted::connector(External::Bound));
+            }
+            file if file.starts_with("useless") => {
+                check(&name, &transcript, || Scripted::connector(External::Useless));
+            }
             _ => check(&name, &transcript, Scripted::tls),
         }
     }

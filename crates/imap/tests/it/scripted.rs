@@ -9,7 +9,7 @@ use imap::command::{Command, print};
 use imap::response::{Code, Responses, Status};
 use imap::sequence::Ranges;
 use imap::server::{Action, Answer, Completed, Config, Farewell, Input, Question, Session, Then, Transport};
-use mail::{Language, Refusal};
+use mail::{Language, Refusal, TrustCause};
 use testkit::dialogue::Endpoint;
 
 /// The largest message: small, so that tests can pass it.
@@ -29,15 +29,22 @@ pub struct Scripted {
 
 impl Scripted {
     pub fn clear() -> Scripted {
-        Scripted::open(Transport::Clear, &Mechanism::ALL)
+        Scripted::open(Transport::Clear, &Mechanism::PASSWORD)
     }
 
     pub fn tls() -> Scripted {
-        Scripted::offering(&Mechanism::ALL)
+        Scripted::offering(&Mechanism::PASSWORD)
     }
 
     pub fn offering(mechanisms: &[Mechanism]) -> Scripted {
         Scripted::open(Transport::Tls(sasl::ChannelBindings::default()), mechanisms)
+    }
+
+    /// For hospital software, which showed a certificate that is good for this much.
+    pub fn connector(external: sasl::External) -> Scripted {
+        let bindings = sasl::ChannelBindings { external, ..sasl::ChannelBindings::default() };
+        let mechanisms = [Mechanism::External, Mechanism::OauthBearer, Mechanism::XOauth2];
+        Scripted::open(Transport::Tls(bindings), &mechanisms)
     }
 
     /// Signed in, the greeting and the completion already read.
@@ -115,6 +122,21 @@ impl Scripted {
                     _ => sasl::Answer::Refused(Failure::Credentials),
                 })
             }
+            Question::Sasl(sasl::Question::Certificate { acting_for }) => Answer::Sasl(match acting_for.as_deref() {
+                None | Some("dpi@example.org") => sasl::Answer::Accepted(ann()),
+                Some("expired") => sasl::Answer::Refused(Failure::Certificate(TrustCause::Expired)),
+                Some("unknown") => sasl::Answer::Refused(Failure::Certificate(TrustCause::RevocationUnknown)),
+                Some(_) => sasl::Answer::Refused(Failure::Credentials),
+            }),
+            Question::Sasl(sasl::Question::Token { token, .. }) => Answer::Sasl(match token.expose() {
+                "away" => sasl::Answer::Refused(Failure::Unavailable),
+                token if token.starts_with("good") => sasl::Answer::Accepted(ann()),
+                _ => sasl::Answer::TokenRefused(sasl::TokenRefusal {
+                    status: sasl::TokenStatus::InvalidToken,
+                    scope: "openid".into(),
+                    discovery: String::new(),
+                }),
+            }),
             Question::Sasl(_) => Answer::Sasl(sasl::Answer::Refused(Failure::Credentials)),
             Question::Operation { tag, operation, enabled } => {
                 let then = match operation.name() {
@@ -190,6 +212,7 @@ impl Endpoint for Scripted {
                 self.give(Input::TlsEstablished(sasl::ChannelBindings::default()));
             }
             "the server stops" => self.give(Input::Leave(Farewell::ShutDown)),
+            "the sign-in is too old" => self.give(Input::Leave(Farewell::Expired)),
             "the account is suspended" => self.give(Input::Leave(Farewell::Suspended)),
             "a message arrives" if self.session.is_idle() => self.give(Input::Output(b"* 5 EXISTS\r\n".to_vec())),
             "the client is gone" => self.give(Input::Ended),

@@ -80,6 +80,11 @@ impl Conversation {
         Conversation { context, place, session, mailbox: None, appending: None, changes: None }
     }
 
+    /// Its line in the table of sessions.
+    pub fn place(&self) -> &sessions::Session {
+        &self.place
+    }
+
     /// The handshake after [`Outcome::StartTls`] is done.
     pub fn tls_established(&mut self, bindings: sasl::ChannelBindings) {
         self.session.handle(Input::TlsEstablished(bindings), Instant::now());
@@ -122,6 +127,7 @@ impl Conversation {
                         sessions::Ending::Stopping => Farewell::ShutDown,
                         sessions::Ending::Suspended => Farewell::Suspended,
                         sessions::Ending::Administrator => Farewell::Administrator,
+                        sessions::Ending::Expired => Farewell::Expired,
                     }));
                 }
             }

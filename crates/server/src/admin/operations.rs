@@ -92,6 +92,18 @@ impl Administration {
             Request::AccountPassword { account, password } => self.account_password(account, password).await,
             Request::AccountDisable { account } => self.account_state(account, State::Disabled).await,
             Request::AccountEnable { account } => self.account_state(account, State::Active).await,
+            Request::AccountCertificateAdd { account, certificate } => {
+                self.certificate_add(&account, certificate).await
+            }
+            Request::AccountCertificateList { account } => self.certificate_list(&account).await,
+            Request::AccountCertificateRemove { account, number } => self.certificate_remove(&account, number).await,
+            Request::AccountIdentifierAdd { account, identifier, holder } => {
+                self.identifier_add(&account, &identifier, holder).await
+            }
+            Request::AccountIdentifierList { account } => self.identifier_list(&account).await,
+            Request::AccountIdentifierRemove { account, identifier } => {
+                self.identifier_remove(&account, identifier).await
+            }
             Request::SessionList => self.session_list(),
             Request::SessionEnd { session, account } => self.session_end(session, account).await,
             Request::Append { .. }
@@ -275,7 +287,7 @@ impl Administration {
         self.store.read(closure).await.map_err(Failed::because)
     }
 
-    fn account_changed(&self, account: AccountId, why: Ending) {
+    pub(super) fn account_changed(&self, account: AccountId, why: Ending) {
         if let Some(hooks) = &self.hooks {
             hooks.account_changed(account, why);
         }
@@ -362,6 +374,6 @@ where
     text.parse().map_err(|error| Failed(format!("{text}: {error}")))
 }
 
-fn value(view: impl Serialize) -> Result<Value, Failed> {
+pub(super) fn value(view: impl Serialize) -> Result<Value, Failed> {
     serde_json::to_value(view).map_err(Failed::because)
 }

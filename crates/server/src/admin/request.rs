@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::CertificateNamed;
+
 /// What may be asked. The reply is an object with `done` (whatever the request gives) or `failed` (a sentence).
 ///
 /// Not printable by `Debug`: some hold a password.
@@ -74,6 +76,46 @@ pub enum Request {
     AccountEnable {
         /// An address of the account.
         account: String,
+    },
+    /// Lets software that shows a certificate sign in to an account. Gives `{"account": …, "number": …, "certificate": …}`.
+    AccountCertificateAdd {
+        /// An address of the account.
+        account: String,
+        /// Which certificate.
+        certificate: CertificateNamed,
+    },
+    /// Gives the [`super::CertificateView`]s of an account.
+    AccountCertificateList {
+        /// An address of the account.
+        account: String,
+    },
+    /// Takes a certificate from an account, whose sessions end.
+    AccountCertificateRemove {
+        /// An address of the account.
+        account: String,
+        /// Its number within the account.
+        number: i64,
+    },
+    /// Lets the person of a national identifier sign in to an account with a token.
+    AccountIdentifierAdd {
+        /// An address of the account.
+        account: String,
+        /// The identifier.
+        identifier: String,
+        /// Whether the account is this person's own.
+        holder: bool,
+    },
+    /// Gives the [`super::IdentifierView`]s of an account.
+    AccountIdentifierList {
+        /// An address of the account.
+        account: String,
+    },
+    /// Takes an identifier from an account, whose sessions end.
+    AccountIdentifierRemove {
+        /// An address of the account.
+        account: String,
+        /// The identifier.
+        identifier: String,
     },
     /// Gives the [`SessionView`]s.
     SessionList,

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::ConfigFile;
 use super::output::{Form, octets, print_value};
 use super::passwords::PasswordSource;
+use super::sign_in_links::{CertificateCommand, IdentifierCommand};
 use crate::admin::{AccountView, DomainView, Request, StructureView};
 
 /// `sceau structure`
@@ -115,6 +116,12 @@ pub enum AccountCommand {
         #[command(flatten)]
         config: ConfigFile,
     },
+    /// The certificates with which software signs in to an account
+    #[command(subcommand)]
+    Certificate(CertificateCommand),
+    /// The people who sign in to an account with a token of the identity provider
+    #[command(subcommand)]
+    Identifier(IdentifierCommand),
     /// End the account's sessions at once, and let it sign in and receive no more; its mail stays
     Disable {
         /// An address of it
@@ -210,6 +217,8 @@ impl AccountCommand {
                     "has a new password",
                 );
             }
+            AccountCommand::Certificate(command) => return command.run().await,
+            AccountCommand::Identifier(command) => return command.run().await,
             AccountCommand::Disable { account, config } => {
                 let done: Value = ask(&config, Request::AccountDisable { account }).await?;
                 say!("account {} is disabled", number(&done));

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use auth::sasl::Mechanism;
 use ipnet::IpNet;
 
+use super::client_certificates::ClientCertificates;
 use super::reader::Section;
 
 /// One `[[listener]]`.
@@ -27,6 +28,8 @@ pub struct ListenerConfig {
     pub mechanisms: Vec<Mechanism>,
     /// Recipients of one message.
     pub recipients_max: usize,
+    /// Whether clients are asked for a certificate.
+    pub client_certificates: ClientCertificates,
 }
 
 /// Whom a listener serves.
@@ -38,6 +41,15 @@ pub enum Role {
     Submission,
     /// IMAP.
     Imap,
+}
+
+/// What may stand for a password, by the rest of the file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Believed {
+    /// Certificates: a trust space is configured.
+    pub(super) certificates: bool,
+    /// Tokens: an identity provider is.
+    pub(super) tokens: bool,
 }
 
 /// When octets become protected.
@@ -52,8 +64,8 @@ pub enum Tls {
 }
 
 impl ListenerConfig {
-    /// Reads one; `known` are the certificates there are.
-    pub(super) fn read(section: &Section<'_>, known: &[String]) -> Option<ListenerConfig> {
+    /// Reads one; `known` are the certificates there are, `believed` is what else may stand for a password.
+    pub(super) fn read(section: &Section<'_>, known: &[String], believed: Believed) -> Option<ListenerConfig> {
         let name: Option<String> = section.required("name", "give the listener a name: logs use it");
         let roles = [("relay", Role::Relay), ("submission", Role::Submission), ("imap", Role::Imap)];
         let role = section.text("role").map(|_| section.choice("role", &roles, Role::Relay));
@@ -82,8 +94,23 @@ impl ListenerConfig {
         }
         let proxy_from = section.list("proxy_from", "write a network, as \"10.0.0.0/8\" or \"192.0.2.1/32\"");
         let mut mechanisms = section.list("mechanisms", "write names, as \"PLAIN\" or \"SCRAM-SHA-256\"");
+        let client_certificates = ClientCertificates::read(section, role, tls);
+        if client_certificates.are_asked_for() && !believed.certificates {
+            section.fault("client_certificates", "there is nobody to judge them by", "add [trust] with its roots");
+        }
+        let possible = |mechanism: &Mechanism| match mechanism {
+            Mechanism::External => client_certificates.are_asked_for(),
+            mechanism => believed.tokens || !mechanism.carries_tokens(),
+        };
+        for mechanism in mechanisms.iter().filter(|mechanism| !possible(mechanism)) {
+            let remedy = match mechanism {
+                Mechanism::External => "add client_certificates = \"requested\", or take it off",
+                _ => "add [identity_provider], or take it off",
+            };
+            section.fault("mechanisms", format!("{} has nothing to go by", mechanism.name()), remedy);
+        }
         if mechanisms.is_empty() {
-            mechanisms = Mechanism::ALL.to_vec();
+            mechanisms = Mechanism::ALL.into_iter().filter(possible).collect();
         }
         let default = match role {
             Some(Role::Submission) => 500,
@@ -100,6 +127,7 @@ impl ListenerConfig {
             proxy_from,
             mechanisms,
             recipients_max,
+            client_certificates,
         })
     }
 }

@@ -5,13 +5,22 @@ use std::path::Path;
 use mail::Address;
 use net::tls::{CertificateFiles, ClientCertificates, TlsServer};
 
+use super::identity_provider::IdentityProviderConfig;
 use super::reader::Section;
 use super::{ListenerConfig, Role};
+use crate::identity_provider::IdentityProvider;
 
 /// A certificate that cannot be served is a fault.
 pub(super) fn certificate(section: &Section<'_>, files: &CertificateFiles) {
     if let Err(error) = TlsServer::open(vec![files.clone()], ClientCertificates::Ignored) {
         section.fault("chain", error, "give readable PEM files of one certificate and its key");
+    }
+}
+
+/// Files of a provider that cannot be read are faults.
+pub(super) fn identity_provider(section: &Section<'_>, provider: &IdentityProviderConfig) {
+    if let Err(error) = IdentityProvider::open(provider) {
+        section.fault("issuer", format!("{error:#}"), "give readable files: authorities, client_secret_file");
     }
 }
 

@@ -62,6 +62,7 @@ fn needing_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("limits.reserve_megabytes", old.limits.reserve_octets == new.limits.reserve_octets),
         ("passwords", old.passwords == new.passwords),
         ("certificate", old.certificates == new.certificates),
+        ("identity_provider", old.identity_provider == new.identity_provider),
         ("listener", old.listeners == new.listeners),
     ];
     compared.into_iter().filter(|(_, same)| !same).map(|(key, _)| key).collect()

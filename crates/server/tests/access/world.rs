@@ -92,7 +92,7 @@ impl World {
             sign_in_time: Duration::from_secs(60),
             idle_time: Duration::from_secs(1_800),
             failures_max: 3,
-            mechanisms: auth::sasl::Mechanism::ALL.to_vec(),
+            mechanisms: auth::sasl::Mechanism::PASSWORD.to_vec(),
             random: Box::new(|octets| octets.fill(7)),
         };
         let host = Doorman { people: [("anne", anne), ("paul", paul)] };

@@ -22,7 +22,7 @@ impl Session {
             _ if self.config.role != Role::Submission => Some(reply::NOT_OFFERED),
             _ if hello.greeting == Greeting::Helo => Some(reply::EHLO_NEEDED),
             None => Some(self.sign_in_first()),
-            Some(_) if self.identity.is_some() => Some(reply::SIGNED_IN_ALREADY),
+            Some(_) if self.is_authenticated() => Some(reply::SIGNED_IN_ALREADY),
             Some(_) => None,
         };
         if let Some(reply) = refused {
@@ -39,7 +39,7 @@ impl Session {
         };
         let bindings = self.tls.as_ref().map(|tls| tls.bindings.clone()).unwrap_or_default();
         let exchange = Exchange::new(mechanism, &bindings, (self.config.nonce)());
-        let mut authentication = Box::new(Authentication { hello, exchange });
+        let mut authentication = Box::new(Authentication { hello, mechanism, exchange });
         let progress = authentication.exchange.step(initial.as_deref());
         self.sasl_progress(authentication, progress)
     }
@@ -80,7 +80,7 @@ impl Session {
                 State::AuthenticationAsked(authentication)
             }
             Progress::Done(Ok(identity)) => {
-                self.identity = Some(identity);
+                (self.identity, self.chosen_by_mail) = (Some(identity), false);
                 self.answer(State::Ready(authentication.hello), reply::SIGNED_IN)
             }
             Progress::Done(Err(failure)) => self.sign_in_failed(authentication, failure),
@@ -90,9 +90,12 @@ impl Session {
     fn sign_in_failed(&mut self, authentication: Box<Authentication>, failure: Failure) -> State {
         self.say(failure.into());
         // What the client could not help is not counted against it.
-        if !matches!(failure, Failure::Unavailable | Failure::Cancelled) {
-            self.failed_authentications += 1;
-        }
+        let helpless = match failure {
+            Failure::Unavailable | Failure::Cancelled => true,
+            Failure::Certificate(cause) => cause.is_transient(),
+            _ => false,
+        };
+        self.failed_authentications += u32::from(!helpless);
         match self.failed_authentications >= FAILED_AUTHENTICATIONS_MAX {
             true => self.end(reply::TOO_MANY_FAILED_AUTHENTICATIONS),
             false => State::Ready(authentication.hello),

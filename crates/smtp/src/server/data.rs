@@ -79,7 +79,7 @@ impl Session {
         let protocol = Protocol {
             greeting: hello.greeting,
             tls: self.tls.is_some(),
-            authenticated: self.identity.is_some(),
+            authenticated: self.is_authenticated(),
             smtputf8: envelope.smtputf8,
         };
         self.staged = false;

@@ -37,8 +37,10 @@ impl Session {
         if self.config.tls == Tls::StartTls && self.tls.is_none() {
             line("STARTTLS");
         }
-        let mechanisms: Vec<&str> = self.mechanisms().map(Mechanism::name).collect();
-        if !mechanisms.is_empty() && self.identity.is_none() {
+        let bindings = self.tls.as_ref().map(|tls| tls.bindings.clone()).unwrap_or_default();
+        let announced = self.mechanisms().filter(|mechanism| mechanism.announced(&bindings));
+        let mechanisms: Vec<&str> = announced.map(Mechanism::name).collect();
+        if !mechanisms.is_empty() && !self.is_authenticated() {
             line(&format!("AUTH {}", mechanisms.join(" ")));
         }
         line(&format!("LIMITS RCPTMAX={}", self.config.recipients_max));

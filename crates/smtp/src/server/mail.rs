@@ -23,6 +23,9 @@ impl Session {
             let refusal = Refusal::MessageTooLarge { octets_max };
             return self.answer_refusal(State::Ready(hello), &refusal, Moment::Sender);
         }
+        if std::mem::take(&mut self.chosen_by_mail) {
+            self.identity = None;
+        }
         self.ask(Question::Sender { reverse_path: mail.reverse_path.clone(), declared_octets: mail.declared_octets });
         State::SenderAsked(Box::new(Opened {
             hello,
@@ -41,7 +44,7 @@ impl Session {
 
     /// Why this MAIL comes too early, or says what it may not.
     fn against_mail(&self, hello: &Hello, mail: &Mail) -> Option<Reply> {
-        if self.config.role == Role::Submission && self.identity.is_none() {
+        if self.config.role == Role::Submission && !self.is_authenticated() && !self.chooses_by_mail() {
             return Some(self.sign_in_first());
         }
         let reports = mail.returned.is_some() || mail.envelope_id.is_some();

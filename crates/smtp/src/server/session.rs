@@ -8,12 +8,12 @@ use auth::Identity;
 use mail::{Language, Refusal};
 
 use super::state::{Fault, State, Transfer};
-use super::{Action, Answer, Input, Question, Role, SessionConfig, Tls, TlsFacts};
+use super::{Action, Answer, Input, Question, Role, SessionConfig, Tls, TlsFacts, WithoutAuth};
 use crate::ClientName;
 use crate::command::{Command, CommandError, Offered};
 use crate::limits::{
     AUTH_LINE_OCTETS_MAX, BAD_COMMANDS_MAX, BUFFERED_OCTETS_MAX, COMMAND_LINE_OCTETS_MAX, COMMAND_TIMEOUT,
-    DATA_BLOCK_TIMEOUT, DATA_INITIATION_TIMEOUT, REPLIES_HIGH_WATER,
+    DATA_BLOCK_TIMEOUT, DATA_INITIATION_TIMEOUT, REPLIES_HIGH_WATER, TOKEN_LINE_OCTETS_MAX,
 };
 use crate::line::LineReader;
 use crate::reply::{self, Moment, Reply};
@@ -30,6 +30,8 @@ pub struct Session {
     pub(super) state: State,
     pub(super) tls: Option<TlsFacts>,
     pub(super) identity: Option<Identity>,
+    /// The identity was chosen by MAIL, for want of AUTH: the next MAIL chooses again.
+    pub(super) chosen_by_mail: bool,
     pub(super) actions: VecDeque<Action>,
     /// A stage is open in the driver.
     pub(super) staged: bool,
@@ -57,6 +59,7 @@ impl Session {
             state: State::Handshake,
             tls: None,
             identity: None,
+            chosen_by_mail: false,
             actions: VecDeque::new(),
             staged: false,
             failed_authentications: 0,
@@ -139,6 +142,17 @@ impl Session {
         self.identity.as_ref()
     }
 
+    /// Whether somebody gave proof by AUTH.
+    pub(super) fn is_authenticated(&self) -> bool {
+        self.identity.is_some() && !self.chosen_by_mail
+    }
+
+    /// Whether MAIL may choose whom the session acts for.
+    pub(super) fn chooses_by_mail(&self) -> bool {
+        let may = self.config.role == Role::Submission && self.config.without_auth == WithoutAuth::ByCertificate;
+        may && self.tls.is_some() && !self.is_authenticated()
+    }
+
     /// Users get their account's language, everybody else English.
     pub(super) fn language(&self) -> Language {
         self.identity.as_ref().map_or(Language::English, |identity| identity.language)
@@ -219,7 +233,11 @@ impl Session {
             State::Chunk(incoming, left, last) => self.chunk_received(incoming, left, last, input),
             State::Swallowing(swallow) => self.swallow(swallow, input),
             State::Authenticating(authentication) => {
-                let taken = self.lines.take(input, AUTH_LINE_OCTETS_MAX);
+                let octets_max = match authentication.mechanism.carries_tokens() {
+                    true => TOKEN_LINE_OCTETS_MAX,
+                    false => AUTH_LINE_OCTETS_MAX,
+                };
+                let taken = self.lines.take(input, octets_max);
                 let next = match taken.line {
                     None => State::Authenticating(authentication),
                     Some(line) => self.sasl_response(authentication, line),
@@ -293,6 +311,10 @@ impl Session {
                 self.sasl_answered(authentication, answer)
             }
             (State::SenderAsked(opened), Answer::SenderAccepted) => {
+                self.answer(State::Envelope(opened), reply::SENDER_ACCEPTED)
+            }
+            (State::SenderAsked(opened), Answer::SenderIs(identity)) if self.chooses_by_mail() => {
+                (self.identity, self.chosen_by_mail) = (Some(identity), true);
                 self.answer(State::Envelope(opened), reply::SENDER_ACCEPTED)
             }
             (State::SenderAsked(opened), Answer::Refused(refusal)) => {
@@ -456,7 +478,7 @@ impl Session {
     pub(super) fn forget(&mut self) {
         self.lines = LineReader::default();
         self.received = Vec::new();
-        self.identity = None;
+        (self.identity, self.chosen_by_mail) = (None, false);
     }
 
     pub(super) fn flush(&mut self) {

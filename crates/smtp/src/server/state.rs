@@ -52,6 +52,7 @@ pub(super) struct Hello {
 #[derive(Debug)]
 pub(super) struct Authentication {
     pub hello: Hello,
+    pub mechanism: sasl::Mechanism,
     pub exchange: sasl::Exchange,
 }
 

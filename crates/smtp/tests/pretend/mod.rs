@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use auth::sasl::{self, Failure, Mechanism};
 use auth::{AccountId, Identity};
-use mail::{Envelope, ForwardPath, Language, Refusal, ReversePath};
+use mail::{Envelope, ForwardPath, Language, Refusal, ReversePath, TrustCause};
 use smtp::limits::INPUT_OCTETS_MAX;
 use smtp::server::{
     Action, Answer, Dsn, Input, Question, RequireTls, Role, Session, SessionConfig, Tls, TlsFacts, Transaction,
+    WithoutAuth,
 };
 use testkit::dialogue::{Endpoint, unescape};
 
@@ -24,6 +25,7 @@ pub fn relay() -> SessionConfig {
         octets_max: 10_000,
         recipients_max: 3,
         mechanisms: vec![],
+        without_auth: WithoutAuth::Refused,
         nonce: || [7; sasl::NONCE_OCTETS],
         dsn: Dsn::Refused,
         require_tls: RequireTls::Refused,
@@ -42,11 +44,19 @@ pub fn submissions() -> SessionConfig {
     SessionConfig { tls: Tls::Implicit, ..submission() }
 }
 
+/// For hospital software: it shows a certificate, and may go without AUTH.
+pub fn connectors() -> SessionConfig {
+    SessionConfig {
+        mechanisms: vec![Mechanism::External, Mechanism::OauthBearer, Mechanism::XOauth2, Mechanism::Plain],
+        ..submissions()
+    }
+}
+
 pub fn tls_facts() -> TlsFacts {
     TlsFacts {
         version: "TLSv1.3".into(),
         cipher: "TLS_AES_256_GCM_SHA384".into(),
-        bindings: sasl::ChannelBindings { tls_exporter: Some([1; 32]), tls_server_end_point: None },
+        bindings: sasl::ChannelBindings { tls_exporter: Some([1; 32]), ..sasl::ChannelBindings::default() },
         peer_chain: Vec::new(),
     }
 }
@@ -69,6 +79,7 @@ pub struct Pretend {
     /// The commit takes time: its question stays open until `answer_accept`.
     pub slow_commit: bool,
     pub accept_asked: bool,
+    external: sasl::External,
 }
 
 impl Pretend {
@@ -90,14 +101,21 @@ impl Pretend {
             spool_fails: false,
             slow_commit: false,
             accept_asked: false,
+            external: sasl::External::NotAsked,
         }
+    }
+
+    fn tls_facts(&self) -> TlsFacts {
+        let mut facts = tls_facts();
+        facts.bindings.external = self.external;
+        facts
     }
 
     pub fn session(&mut self) -> &mut Session {
         if self.session.is_none() {
             self.session = Some(Session::new(self.config.clone().shared(), self.now));
             if self.config.tls == Tls::Implicit {
-                self.handle(Input::TlsEstablished(tls_facts()));
+                self.handle(Input::TlsEstablished(self.tls_facts()));
             }
             self.drain();
         }
@@ -158,6 +176,7 @@ impl Pretend {
             {
                 "forged" => Answer::Refused(Refusal::SenderNotYours { address: address.to_string() }),
                 "big" => Answer::Refused(Refusal::StoreFull),
+                "dpi" => Answer::SenderIs(ann()),
                 _ => Answer::SenderAccepted,
             },
             Question::Sender { .. } => Answer::SenderAccepted,
@@ -231,11 +250,7 @@ fn asked(envelope: &Envelope) -> String {
 fn sign_in(question: sasl::Question) -> sasl::Answer {
     match question {
         sasl::Question::Password { login, password, .. } => match (login.as_str(), password.expose()) {
-            ("ann@example.org", "secret") => sasl::Answer::Accepted(Identity {
-                person: AccountId(1),
-                acting_for: AccountId(1),
-                language: Language::French,
-            }),
+            ("ann@example.org", "secret") => sasl::Answer::Accepted(ann()),
             ("slow@example.org", _) => sasl::Answer::Refused(Failure::Throttled),
             ("down@example.org", _) => sasl::Answer::Refused(Failure::Unavailable),
             _ => sasl::Answer::Refused(Failure::Credentials),
@@ -249,7 +264,26 @@ fn sign_in(question: sasl::Question) -> sasl::Answer {
         sasl::Question::Authorize { .. } | sasl::Question::WrongProof { .. } => {
             sasl::Answer::Refused(Failure::Credentials)
         }
+        sasl::Question::Certificate { acting_for } => match acting_for.as_deref() {
+            None | Some("dpi@example.org") => sasl::Answer::Accepted(ann()),
+            Some("expired") => sasl::Answer::Refused(Failure::Certificate(TrustCause::Expired)),
+            Some("unknown") => sasl::Answer::Refused(Failure::Certificate(TrustCause::RevocationUnknown)),
+            Some(_) => sasl::Answer::Refused(Failure::Credentials),
+        },
+        sasl::Question::Token { token, .. } => match token.expose() {
+            "away" => sasl::Answer::Refused(Failure::Unavailable),
+            token if token.starts_with("good") => sasl::Answer::Accepted(ann()),
+            _ => sasl::Answer::TokenRefused(sasl::TokenRefusal {
+                status: sasl::TokenStatus::InvalidToken,
+                scope: "openid".into(),
+                discovery: String::new(),
+            }),
+        },
     }
+}
+
+fn ann() -> Identity {
+    Identity { person: AccountId(1), acting_for: AccountId(1), language: Language::French }
 }
 
 impl Endpoint for Pretend {
@@ -296,7 +330,11 @@ impl Endpoint for Pretend {
             ["at", "most", number, "recipients"] => {
                 self.config.recipients_max = number.parse().map_err(|_| "number")?
             }
-            ["tls", "established"] if self.tls_asked => self.handle(Input::TlsEstablished(tls_facts())),
+            ["listener", "connectors"] => self.config = connectors(),
+            ["a", "certificate", "is", "asked", "for"] => self.external = sasl::External::Useless,
+            ["a", "bound", "certificate", "is", "shown"] => self.external = sasl::External::Bound,
+            ["MAIL", "chooses"] => self.config.without_auth = WithoutAuth::ByCertificate,
+            ["tls", "established"] if self.tls_asked => self.handle(Input::TlsEstablished(self.tls_facts())),
             ["no", "room"] => self.no_stage = true,
             ["disk", "fails"] => self.spool_fails = true,
             ["the", "client", "vanishes"] => self.handle(Input::Ended),

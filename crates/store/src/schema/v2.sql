@@ -1,4 +1,5 @@
--- Schema version 2: what still has to leave (crate `queue`). The words of version 1 hold here too.
+-- Schema version 2: what still has to leave (crate `queue`), and with what hospital software and people sign in besides
+-- passwords. The words of version 1 hold here too.
 
 -- One row per message, while any of its forward-paths is left. account: who submitted it; null for what a peer brought or
 -- we wrote. reverse_path: empty for the null one. trace_prefix: the fields of the copy that leaves. The blob counts a use
@@ -63,3 +64,33 @@ CREATE TABLE queue_attempt (
     answer TEXT NOT NULL,
     PRIMARY KEY (message, number, attempt)
 ) /*clustered*/;
+
+-- Certificates that let software sign in to an account; one may be bound to several. kind: 0 by its subject, 1 by its issuer
+-- and serial number. matched: what is compared, in the normal form that src/certificate.rs describes. shown: as people read it.
+CREATE TABLE certificate (
+    account BIGINT NOT NULL REFERENCES account (id),
+    id BIGINT NOT NULL,
+    kind BIGINT NOT NULL,
+    matched TEXT NOT NULL,
+    shown TEXT NOT NULL,
+    created BIGINT NOT NULL,
+    PRIMARY KEY (account, id),
+    UNIQUE (account, matched)
+) /*clustered*/;
+
+CREATE INDEX certificate_matched ON certificate (matched, account);
+
+-- National identifiers (RPPS, ADELI) of the people who may use an account with a token. holder: 1 whose account it is, 0 who
+-- is linked to it besides.
+CREATE TABLE identifier (
+    account BIGINT NOT NULL REFERENCES account (id),
+    identifier TEXT NOT NULL,
+    holder BIGINT NOT NULL,
+    created BIGINT NOT NULL,
+    PRIMARY KEY (account, identifier)
+) /*clustered*/;
+
+CREATE INDEX identifier_people ON identifier (identifier, account);
+
+-- A person has one account of their own at most.
+CREATE UNIQUE INDEX identifier_holder ON identifier (identifier) WHERE holder = 1;

@@ -50,6 +50,10 @@ async fn the_store_of_each_version_opens() {
         let account = world.account;
         let credentials = world.store.read(move |view| store::credential::list(view, account)).await.unwrap();
         assert_eq!(credentials.len(), 1);
+        let bound = world.store.read(move |view| store::certificate::list(view, account)).await.unwrap();
+        let people = world.store.read(move |view| store::identifier::list(view, account)).await.unwrap();
+        let expected = if version >= 2 { (2, 1) } else { (0, 0) };
+        assert_eq!((bound.len(), people.len()), expected, "v{version}");
         let queued = "SELECT count(*) FROM queue_entry";
         let queued =
             world.store.read(move |view| store::engine::query_row(view, queued, &[], |row| row.integer(0))).await;

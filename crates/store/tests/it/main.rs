@@ -15,5 +15,6 @@ mod life;
 mod model;
 #[cfg(feature = "postgres")]
 mod postgres_server;
+mod sign_in_links;
 mod vanished;
 mod world;
