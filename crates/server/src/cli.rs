@@ -4,6 +4,7 @@ mod accounts;
 mod export;
 mod output;
 mod passwords;
+mod queue;
 mod sessions;
 mod sign_in_links;
 mod transfers;
@@ -56,6 +57,9 @@ enum Command {
     /// Sessions of the running server
     #[command(subcommand)]
     Session(sessions::SessionCommand),
+    /// What still has to leave
+    #[command(subcommand)]
+    Queue(queue::QueueCommand),
     /// Bring in mail from a Maildir or an mbox
     Import(transfers::Import),
     /// Write an account's mail as a Maildir
@@ -133,6 +137,7 @@ impl Command {
             Command::Domain(command) => command.run().await,
             Command::Account(command) => command.run().await,
             Command::Session(command) => command.run().await,
+            Command::Queue(command) => command.run().await,
             Command::Import(command) => command.run().await,
             Command::Export(command) => command.run().await,
             Command::Verify(command) => command.run().await,

@@ -3,6 +3,7 @@
 mod reload;
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,7 +25,7 @@ use crate::data_folder::DataFolder;
 use crate::doors;
 use crate::machine::now;
 use crate::sessions::{Ending, Sessions};
-use crate::telemetry::{HTTP_LIMITS, Health, serve_http};
+use crate::telemetry::{DESTINATIONS_NAMED, HTTP_LIMITS, Health, serve_http};
 
 /// How often certificates are looked at.
 const CERTIFICATE_POLL: Duration = Duration::from_secs(10);
@@ -295,8 +296,16 @@ struct Readiness {
 }
 
 impl Health for Readiness {
-    fn figures(&self) -> String {
-        self.assembly.metrics.encode(self.assembly.store.metrics())
+    fn figures(&self) -> Pin<Box<dyn Future<Output = String> + Send + '_>> {
+        Box::pin(async {
+            let store = &self.assembly.store;
+            let depths = store.read(|view| queue::figures::depths(view, DESTINATIONS_NAMED)).await;
+            let depths = depths.unwrap_or_else(|error| {
+                tracing::warn!(%error, "the queue cannot be counted");
+                Vec::new()
+            });
+            self.assembly.metrics.encode(store.metrics(), &depths)
+        })
     }
 
     fn ready(&self) -> Result<(), &'static str> {

@@ -6,4 +6,4 @@ mod metrics;
 
 pub use http::{HTTP_LIMITS, Health, HttpLimits, serve_http};
 pub use logs::{set_log_filter, start_logs, start_logs_in_file};
-pub use metrics::{Metrics, OutcomeLabels, ReasonLabels, RelayLabels, SessionLabels};
+pub use metrics::{DESTINATIONS_NAMED, Metrics, OutcomeLabels, ReasonLabels, RelayLabels, SessionLabels};

@@ -9,6 +9,7 @@
 )]
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,8 +21,8 @@ use tokio::net::TcpStream;
 struct Well;
 
 impl Health for Well {
-    fn figures(&self) -> String {
-        "# EOF\n".repeat(1_000_000)
+    fn figures(&self) -> Pin<Box<dyn Future<Output = String> + Send + '_>> {
+        Box::pin(async { "# EOF\n".repeat(1_000_000) })
     }
 
     fn ready(&self) -> Result<(), &'static str> {

@@ -295,3 +295,113 @@ fn help_names_every_command() {
     "#]]
     .assert_eq(&text(&output.stdout));
 }
+
+/// Puts a message of Anne's into the queue, with one attempt at its first recipient.
+fn queue_a_message(place: &Place) {
+    let work = async {
+        let store = store::Store::open(&store::Config::in_folder(place.path("data/store"))).unwrap();
+        let mut stage = store.stage().unwrap();
+        stage.write(b"Subject: Result\r\n\r\nSecret.\r\n").await.unwrap();
+        let staged = stage.finish().await.unwrap();
+        let now = store::UnixMillis(1_795_182_840_000);
+        let queued = store.transaction(move |tx| {
+            let sender: mail::Address = "anne@a.example".parse().unwrap();
+            let envelope = mail::Envelope::new(mail::ReversePath::Address(sender));
+            let recipient = |text: &str| {
+                let address = text.parse().unwrap();
+                mail::envelope::Recipient::new(mail::ForwardPath::Address(address))
+            };
+            let new = queue::NewMessage {
+                name: "m1",
+                staged: &staged,
+                trace_prefix: b"",
+                structure: store::StructureId(1),
+                account: Some(store::AccountId(1)),
+                envelope: &envelope,
+                message_id: None,
+            };
+            queue::insert(tx, &new, &[recipient("bob@b.example"), recipient("zoe@c.example")], now)?;
+            let message = queue::entry::message(tx, "m1")?.unwrap();
+            let entry = queue::entry::entries(tx, "m1")?.remove(0);
+            let attempt = queue::Attempt {
+                at: now,
+                stage: queue::Stage::Recipient,
+                host: "mx.b.example".into(),
+                address: Some("192.0.2.1".parse().unwrap()),
+                certificate: Some("CN=mx.b.example,C=FR".into()),
+            };
+            let answer = queue::Answer { code: 451, status: "4.3.0".parse().ok(), text: "later".into() };
+            let tried = queue::Tried { entry, attempt, outcome: queue::Outcome::of_answer(answer, true) };
+            let policy = policy::RetryPolicy::default();
+            let plan = queue::Plan::after(message, vec![tried], &policy, policy::retry::Jitter::NONE, now);
+            queue::record(tx, &plan)
+        });
+        queued.await.unwrap();
+        store.close().await;
+    };
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(work);
+}
+
+#[test]
+fn the_queue_is_shown_and_moved() {
+    let place = Place::peopled();
+    assert_eq!(place.json(&["queue", "list"]).as_array().unwrap().len(), 0);
+    queue_a_message(&place);
+    expect![[r#"
+        ┌───────┬────────────────┬───────────────┬──────┬─────────────────────────────────┬─────────┬──────────┬─────────────────────────────────┬──────────┐
+        │ entry ┆ from           ┆ to            ┆ size ┆ came                            ┆ state   ┆ attempts ┆ next                            ┆ cause    │
+        ╞═══════╪════════════════╪═══════════════╪══════╪═════════════════════════════════╪═════════╪══════════╪═════════════════════════════════╪══════════╡
+        │ m1/1  ┆ anne@a.example ┆ bob@b.example ┆ 28 B ┆ Fri, 20 Nov 2026 13:54:00 +0000 ┆ waiting ┆ 1        ┆ Fri, 20 Nov 2026 13:55:00 +0000 ┆ deferred │
+        │ m1/2  ┆ anne@a.example ┆ zoe@c.example ┆ 28 B ┆ Fri, 20 Nov 2026 13:54:00 +0000 ┆ waiting ┆ 0        ┆ Fri, 20 Nov 2026 13:54:00 +0000 ┆ -        │
+        └───────┴────────────────┴───────────────┴──────┴─────────────────────────────────┴─────────┴──────────┴─────────────────────────────────┴──────────┘
+    "#]]
+    .assert_eq(&place.done(&["queue", "list"]));
+    expect![[r#"
+        message   m1
+        from      anne@a.example
+        came      Fri, 20 Nov 2026 13:54:00 +0000, 28 B
+
+        m1/1  to bob@b.example  waiting
+            next attempt Fri, 20 Nov 2026 13:55:00 +0000
+            1. Fri, 20 Nov 2026 13:54:00 +0000 rcpt · mx.b.example · 192.0.2.1 · CN=mx.b.example,C=FR · deferred · 451 4.3.0 later
+
+        m1/2  to zoe@c.example  waiting
+            next attempt Fri, 20 Nov 2026 13:54:00 +0000
+    "#]]
+    .assert_eq(&place.done(&["queue", "show", "m1"]));
+    let shown = place.json(&["queue", "show", "m1/1"]);
+    let attempt = &shown["entries"][0]["history"][0];
+    assert_eq!((&attempt["code"], &attempt["certificate"]), (&451.into(), &"CN=mx.b.example,C=FR".into()));
+    assert_eq!(shown["entries"].as_array().unwrap().len(), 1);
+
+    let states = |expected: [&str; 2]| {
+        let listed = place.json(&["queue", "list"]);
+        let states = listed.as_array().unwrap().iter().map(|one| one["state"].as_str().unwrap().to_owned());
+        assert_eq!(states.collect::<Vec<_>>(), expected);
+    };
+    assert_eq!(place.done(&["queue", "hold", "b.example"]), "1 entry held\n");
+    states(["held", "waiting"]);
+    assert_eq!(place.done(&["queue", "retry", "all"]), "1 entry due now\n");
+    assert_eq!(place.done(&["queue", "release", "all"]), "1 entry released\n");
+    states(["waiting", "waiting"]);
+    assert_eq!(text(&place.run(&["queue", "release", "m1/2"]).stdout), "0 entries released\n");
+    assert_eq!(place.done(&["queue", "fail", "m1"]), "2 entries given up\n");
+    assert_eq!(place.json(&["queue", "list"]).as_array().unwrap().len(), 0);
+    assert_eq!(place.json(&["account", "show", "anne@a.example"])["messages"], 1, "both told in one report");
+    place.done(&["verify"]);
+
+    let said = [
+        place.failed(&["queue", "show", "m1"]),
+        place.failed(&["queue", "show", "m1/2"]),
+        place.failed(&["queue", "retry", "m1/0"]),
+        place.failed(&["queue", "fail", "b..example"]),
+    ]
+    .concat();
+    expect![[r#"
+        sceau: m1 is not in the queue
+        sceau: m1/2 is not in the queue
+        sceau: m1/0: entries are named NAME/NUMBER, a message NAME, a destination by its domain, or all
+        sceau: b..example: entries are named NAME/NUMBER, a message NAME, a destination by its domain, or all
+    "#]]
+    .assert_eq(&said);
+}

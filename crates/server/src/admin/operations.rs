@@ -13,6 +13,7 @@ use store::account::{Account, NewAccount, State};
 use store::{Snapshot, Store, StoreError, StructureId, Transaction, UnixMillis};
 
 use super::passwords::{self, NewPassword};
+use super::queue::Move;
 use super::streams::taken_along;
 use super::{AccountView, DomainView, Failed, Request, SessionView, StructureView};
 use crate::config::Config;
@@ -106,6 +107,12 @@ impl Administration {
             }
             Request::SessionList => self.session_list(),
             Request::SessionEnd { session, account } => self.session_end(session, account).await,
+            Request::QueueList { selection, limit } => self.queue_list(selection, limit).await,
+            Request::QueueShow { name } => self.queue_show(name).await,
+            Request::QueueRetry { selection } => self.queue_move(selection, Move::Retry).await,
+            Request::QueueHold { selection } => self.queue_move(selection, Move::Hold).await,
+            Request::QueueRelease { selection } => self.queue_move(selection, Move::Release).await,
+            Request::QueueFail { selection } => self.queue_fail(selection).await,
             Request::Append { .. }
             | Request::Verify
             | Request::Backup { .. }

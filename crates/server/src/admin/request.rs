@@ -126,6 +126,38 @@ pub enum Request {
         /// An address of the account.
         account: Option<String>,
     },
+    /// Gives a [`QueueListView`](super::QueueListView).
+    QueueList {
+        /// `NAME/NUMBER`, `NAME`, a domain, or `all`; all when missing.
+        selection: Option<String>,
+        /// Entries at most.
+        limit: u32,
+    },
+    /// Gives a [`QueueMessageView`](super::QueueMessageView).
+    QueueShow {
+        /// `NAME`, or `NAME/NUMBER`.
+        name: String,
+    },
+    /// Lets entries that wait be tried at once. Gives `{"entries": …}`, as the next three do.
+    QueueRetry {
+        /// As in [`Request::QueueList`].
+        selection: String,
+    },
+    /// Lets entries wait until they are released.
+    QueueHold {
+        /// As in [`Request::QueueList`].
+        selection: String,
+    },
+    /// Lets entries that are held be tried at once.
+    QueueRelease {
+        /// As in [`Request::QueueList`].
+        selection: String,
+    },
+    /// Gives entries up; their senders are told.
+    QueueFail {
+        /// As in [`Request::QueueList`].
+        selection: String,
+    },
     /// Brings a message in; its octets follow the line. Gives `{"uid": …}`.
     Append {
         /// An address of the account.

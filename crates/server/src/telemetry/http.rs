@@ -4,6 +4,7 @@
 //! One request for each connection, within [`HttpLimits`]: who dawdles or sends too much is told so and let go, and takes
 //! nothing from the others but a seat for a moment.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -26,7 +27,7 @@ use tokio::time::timeout;
 /// What the listener tells; asked at every request.
 pub trait Health: Send + Sync + 'static {
     /// All figures, as OpenMetrics text.
-    fn figures(&self) -> String;
+    fn figures(&self) -> Pin<Box<dyn Future<Output = String> + Send + '_>>;
 
     /// Whether mail can be taken now.
     ///
@@ -120,7 +121,7 @@ async fn say(mut stream: TcpStream, status: StatusCode, text: &str) {
 
 async fn figures(State(health): State<Arc<dyn Health>>) -> Response {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind)], health.figures()).into_response()
+    ([(header::CONTENT_TYPE, kind)], health.figures().await).into_response()
 }
 
 async fn ready(State(health): State<Arc<dyn Health>>) -> (StatusCode, String) {

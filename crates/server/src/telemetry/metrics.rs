@@ -10,6 +10,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
+use queue::figures::Depth;
 
 /// Everything counted. Cheap to clone: the figures are shared.
 #[derive(Clone, Debug)]
@@ -37,6 +38,22 @@ pub struct Metrics {
     /// Time an IMAP command took.
     pub imap_seconds: Histogram,
 }
+
+/// `destination` and `state`: `waiting`, `held`.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct DepthLabels {
+    destination: String,
+    state: &'static str,
+}
+
+/// `destination`.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OldestLabels {
+    destination: String,
+}
+
+/// Destinations that have a name in the figures.
+pub const DESTINATIONS_NAMED: u32 = 100;
 
 /// `protocol`: `relay`, `submission`, `imap`.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -98,8 +115,8 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// All figures as OpenMetrics text, those that the store keeps of itself among them.
-    pub fn encode(&self, store: &store::metrics::Metrics) -> String {
+    /// All figures as OpenMetrics text, those that the store keeps of itself among them, and what waits in the queue.
+    pub fn encode(&self, store: &store::metrics::Metrics, depths: &[Depth]) -> String {
         let mut registry = Registry::with_prefix("sceau");
         registry.register("sessions_open", "Sessions open now", self.sessions_open.clone());
         registry.register("sessions", "Sessions let in", self.sessions.clone());
@@ -113,6 +130,7 @@ impl Metrics {
         registry.register("relay_attempts", "Forward-paths tried by outcome", self.relay_attempts.clone());
         registry.register("imap_commands", "IMAP commands by outcome", self.imap_commands.clone());
         registry.register_with_unit("imap_command", "Time an IMAP command took", seconds(), self.imap_seconds.clone());
+        register_queue(&mut registry, depths);
         register_store(&mut registry, store);
         let mut encoded = String::new();
         // Writing to a String cannot fail.
@@ -125,6 +143,21 @@ impl Metrics {
         self.imap_commands.get_or_create(&CommandLabels { command, outcome }).inc();
         self.imap_seconds.observe(took.as_secs_f64());
     }
+}
+
+fn register_queue(registry: &mut Registry, depths: &[Depth]) {
+    let (entries, oldest) = (Family::<DepthLabels, Gauge>::default(), Family::<OldestLabels, Gauge>::default());
+    for depth in depths {
+        for (state, count) in [("waiting", depth.waiting), ("held", depth.held)] {
+            let labels = DepthLabels { destination: depth.destination.clone(), state };
+            entries.get_or_create(&labels).set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+        let labels = OldestLabels { destination: depth.destination.clone() };
+        oldest.get_or_create(&labels).set(depth.oldest.seconds());
+    }
+    registry.register("queue_entries", "Recipients for whom a message waits", entries);
+    let help = "When the oldest message that waits came";
+    registry.register_with_unit("queue_oldest_timestamp", help, Unit::Seconds, oldest);
 }
 
 /// The store counts in plain numbers; they become metrics at the moment they are asked for.
@@ -163,7 +196,16 @@ mod tests {
     fn the_text_is_openmetrics() {
         let metrics = Metrics::default();
         metrics.imap_command("NOOP", "ok", Duration::from_millis(1));
-        let text = metrics.encode(&store::metrics::Metrics::default());
+        let depth = |destination: &str| Depth {
+            destination: destination.into(),
+            waiting: 3,
+            held: 1,
+            oldest: store::UnixMillis(1_795_182_840_000),
+        };
+        let text = metrics.encode(&store::metrics::Metrics::default(), &[depth("b.example"), depth("others")]);
+        assert!(text.contains("sceau_queue_entries{destination=\"others\",state=\"held\"} 1"), "{text}");
+        let oldest = "sceau_queue_oldest_timestamp_seconds{destination=\"b.example\"} 1795182840";
+        assert!(text.contains(oldest), "{text}");
         assert!(text.contains("sceau_imap_commands_total{command=\"NOOP\",outcome=\"ok\"} 1"), "{text}");
         assert!(text.contains("sceau_imap_command_seconds_bucket"), "{text}");
         assert!(text.contains("sceau_store_commits_total 0"), "{text}");
