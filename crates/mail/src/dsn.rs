@@ -6,7 +6,6 @@
 
 mod cause;
 mod print;
-mod quoted_printable;
 mod returned;
 mod status_part;
 mod text_part;

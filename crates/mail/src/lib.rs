@@ -14,6 +14,8 @@ pub mod header;
 pub mod language;
 pub mod message;
 pub mod mime;
+pub mod notice;
+mod quoted_printable;
 pub mod refusal;
 pub mod status;
 pub mod trace;

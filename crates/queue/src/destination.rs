@@ -10,7 +10,7 @@ use mail::{Domain, DomainError};
 pub enum Destination {
     /// Another operator's domain.
     Domain(Domain),
-    /// The configured smart host, for the system's own notices and nothing else.
+    /// The configured smart host, for the system's own notices and nothing else: [`crate::notice`] alone sends there.
     SmartHost,
 }
 

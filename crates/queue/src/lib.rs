@@ -17,6 +17,7 @@ pub mod destination;
 pub mod due;
 pub mod entry;
 pub mod figures;
+pub mod notice;
 pub mod operate;
 pub mod plan;
 pub mod record;

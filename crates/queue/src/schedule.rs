@@ -105,6 +105,8 @@ pub struct Schedule {
     scanned: Option<UnixMillis>,
     next_due: Option<UnixMillis>,
     scanning: bool,
+    /// More came than was named while a look was under way: the next one is for everything.
+    scan_anew: bool,
 }
 
 /// Jobs settled without a connection at one time.
@@ -140,6 +142,7 @@ impl Schedule {
             scanned: None,
             next_due: None,
             scanning: false,
+            scan_anew: false,
         }
     }
 
@@ -171,7 +174,7 @@ impl Schedule {
     /// Answers [`Look::Destinations`].
     pub fn found(&mut self, found: Found, until: UnixMillis) {
         self.scanning = false;
-        self.scanned = Some(until);
+        self.scanned = (!std::mem::take(&mut self.scan_anew)).then_some(until);
         self.next_due = found.next;
         for destination in found.destinations {
             self.line(destination).has_more();
@@ -209,6 +212,7 @@ impl Schedule {
     pub fn news(&mut self, news: &QueueNews) {
         if news.others {
             self.scanned = None;
+            self.scan_anew = self.scanning;
         }
         for name in &news.destinations {
             let Ok(destination) = name.parse::<Destination>() else { continue };

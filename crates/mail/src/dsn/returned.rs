@@ -2,9 +2,9 @@
 //! addresses that are not ASCII (RFC 6533 §4, §5).
 
 use super::Original;
-use super::quoted_printable::encode;
 use crate::crlf::CrlfCleaner;
 use crate::header::field::fields;
+use crate::quoted_printable::encode;
 
 /// A part, ready.
 pub(super) struct Returned {

@@ -1,10 +1,10 @@
 //! The part for people: French first, then English; the cause, the remote's answer, what to do.
 
-use super::quoted_printable::encode;
 use super::{Action, Cause, RecipientReport, Report, plain};
 use crate::Language;
 use crate::envelope::ForwardPath;
 use crate::header::DateTime;
+use crate::quoted_printable::encode;
 use crate::trace::cut;
 
 /// UTF-8 as quoted-printable, which passes any server.

@@ -282,6 +282,29 @@ async fn another_servers_text_is_kept_up_to_a_bound() {
 }
 
 #[tokio::test]
+async fn a_notice_goes_to_the_smart_host_and_its_failure_to_nobody() {
+    for world in World::on_every_engine().await {
+        let notice = mail::notice::Notice::write(mail::notice::Words {
+            from: &"notices@a.example".parse().unwrap(),
+            to: &"ann@a.example".parse().unwrap(),
+            date: mail::header::DateTime::utc(NOW.seconds()),
+            message_id: "n1@a.example",
+            subject: "Un message vous attend",
+            text: "Un message vous attend.",
+        });
+        let notice = queue::notice::StagedNotice::stage(&world.store, notice).await.unwrap();
+        let structure = world.structure;
+        world.store.transaction(move |tx| notice.insert(tx, "n1", structure, NOW)).await.unwrap();
+        let found = world.store.read(|view| queue::due::destinations(view, None, NOW)).await.unwrap();
+        assert_eq!(found.destinations, [queue::Destination::SmartHost], "though the address is a box here");
+        let plan = world.plan("n1", &[answered(550, "5.1.1", "who?")], NOW).await;
+        assert_eq!(plan.report(), None);
+        world.record(&plan).await.unwrap();
+        world.verify().await;
+    }
+}
+
+#[tokio::test]
 async fn a_postmaster_without_domain_never_leaves() {
     let world = World::new().await;
     let staged = world.stage(b"x").await;

@@ -298,6 +298,19 @@ fn a_wish_of_the_operator_goes_before_what_is_known_of_a_destination() {
 }
 
 #[test]
+fn news_without_names_are_looked_for_even_when_they_come_during_a_look() {
+    let mut schedule = Schedule::new(Limits::default());
+    let everything = Some(Look::Destinations { after: None, until: UnixMillis(0) });
+    assert_eq!(schedule.look(UnixMillis(0)), everything);
+    schedule.news(&QueueNews { others: true, ..QueueNews::default() });
+    assert_eq!(schedule.look(UnixMillis(0)), None, "one look at a time");
+    schedule.found(Found::default(), UnixMillis(0));
+    assert_eq!(schedule.look(UnixMillis(0)), everything);
+    schedule.found(Found::default(), UnixMillis(0));
+    assert_eq!(schedule.look(UnixMillis(0)), None);
+}
+
+#[test]
 fn a_store_in_trouble_is_asked_again_after_a_pause() {
     let mut schedule = Schedule::new(Limits::default());
     let look = schedule.look(UnixMillis(0)).unwrap();

@@ -113,15 +113,19 @@ async fn restore_whole(file: &ConfigFile, backup: &Path, form: Form) -> anyhow::
     let folder = DataFolder::take(&config.data).context("stop the server first")?;
     let settings = crate::assembly::store_settings(&config);
     let store = store::restore::whole(backup, &settings, now()).await?;
+    let held = store.read(|view| queue::figures::total(view)).await?;
     store.close().await;
     drop(folder);
     let companions = store::backup::companions(backup)?;
     if form.json {
         let files: Vec<Value> = companions.iter().map(|one| json!({ "at": one.at, "was": one.was })).collect();
-        print_value(form, &json!({ "data": config.data, "files": files, "next": FILES_STAY }))?;
+        print_value(form, &json!({ "data": config.data, "held": held, "files": files, "next": FILES_STAY }))?;
         return Ok(ExitCode::SUCCESS);
     }
     say!("restored into {}; every mailbox has a new UIDVALIDITY", config.data.display());
+    if held > 0 {
+        say!("{held} entries of the queue are held, they may have left since: see `sceau queue list`, then release or fail");
+    }
     if !companions.is_empty() {
         say!("configuration, certificates and keys are still in the backup, so that none in use is written over:");
         for one in companions {

@@ -1,7 +1,7 @@
 //! Quoted-printable of text (RFC 2045 §6.7).
 
 /// Encodes octets whose line ends are CRLF. A CR or LF on its own is encoded, so that none is left.
-pub(super) fn encode(text: impl AsRef<[u8]>) -> Vec<u8> {
+pub(crate) fn encode(text: impl AsRef<[u8]>) -> Vec<u8> {
     let octets = text.as_ref();
     let mut encoded = Vec::with_capacity(octets.len() * 5 / 4);
     let mut column = 0;
