@@ -124,7 +124,9 @@ async fn restore_whole(file: &ConfigFile, backup: &Path, form: Form) -> anyhow::
     }
     say!("restored into {}; every mailbox has a new UIDVALIDITY", config.data.display());
     if held > 0 {
-        say!("{held} entries of the queue are held, they may have left since: see `sceau queue list`, then release or fail");
+        say!(
+            "{held} entries of the queue are held, they may have left since: see `sceau queue list`, then release or fail"
+        );
     }
     if !companions.is_empty() {
         say!("configuration, certificates and keys are still in the backup, so that none in use is written over:");
