@@ -319,7 +319,10 @@ impl Schedule {
             match finish {
                 Finish::Went => line.went_well(max),
                 Finish::Busy => line.shrink(),
-                Finish::Unreachable(failure) => line.failed(failure.clone(), now, first, ceiling),
+                Finish::Unreachable(failure) => {
+                    line.failed(failure.clone(), now, first, ceiling);
+                    line.believe_at(next_due);
+                }
                 Finish::Settled => {}
                 Finish::NotRecorded => line.rest(later(now, NOT_RECORDED_PAUSE)),
             }

@@ -138,6 +138,14 @@ impl Line {
         self.limit = 1;
     }
 
+    /// It is tried when the entries that met the failure are, if that is sooner than its pause: those who set short times
+    /// for retries want connections, not guesses.
+    pub(super) fn believe_at(&mut self, next_due: Option<UnixMillis>) {
+        if let (Some((_, until)), Some(due)) = (&mut self.failure, next_due) {
+            *until = due.min(*until);
+        }
+    }
+
     /// Forgets that it failed: somebody says it works.
     pub(super) fn believe_again(&mut self) {
         if let Some((_, until)) = &mut self.failure {

@@ -311,6 +311,35 @@ fn news_without_names_are_looked_for_even_when_they_come_during_a_look() {
 }
 
 #[test]
+fn retries_that_come_soon_are_attempts() {
+    let mut schedule = Schedule::new(Limits::default());
+    let mut news = QueueNews::default();
+    news.destinations.insert("d0.example".into());
+    schedule.news(&news);
+    let mut now = UnixMillis(0);
+    for _ in 0..5 {
+        let id = EntryId { message: "0-1".into(), number: 1 };
+        while let Some(look) = schedule.look(now) {
+            match look {
+                Look::Destinations { until, .. } => {
+                    schedule.found(Found { destinations: vec![destination(0)], next: None }, until);
+                }
+                Look::Window { destination, limit, .. } => {
+                    schedule.loaded(&destination, vec![Due { since: now, id: id.clone() }], limit);
+                }
+            }
+        }
+        let job = schedule.start(now).unwrap();
+        assert_eq!(job.spared, None);
+        let failure = Failure { cause: Cause::Unreachable, answer: None, host: String::new() };
+        let soon = UnixMillis(now.0 + 1_000);
+        schedule.finish(&job, &Finish::Unreachable(failure), Some(soon), now);
+        now = schedule.deadline(now).unwrap();
+        assert_eq!(now, soon);
+    }
+}
+
+#[test]
 fn a_store_in_trouble_is_asked_again_after_a_pause() {
     let mut schedule = Schedule::new(Limits::default());
     let look = schedule.look(UnixMillis(0)).unwrap();
