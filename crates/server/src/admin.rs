@@ -10,6 +10,7 @@ mod request;
 mod sign_in_links;
 mod socket;
 mod streams;
+mod trust;
 
 pub use append::Order;
 pub use client::{Client, ClientError};
@@ -17,7 +18,7 @@ pub use operations::{Administration, Hooks};
 pub(crate) use operations::{create_account, create_domain};
 pub use passwords::{NewPassword, hash_generated};
 pub use queue::{QueueAttemptView, QueueEntryAttemptsView, QueueEntryView, QueueListView, QueueMessageView};
-pub use request::{AccountView, DomainView, Failed, Request, SessionView, StructureView};
 pub use sign_in_links::{CertificateNamed, CertificateView, IdentifierView};
+pub use request::{AccountView, DomainView, Failed, Request, SessionView, StructureView, TrustView};
 pub use socket::{bind_admin_socket, serve_admin_socket};
 pub use streams::{Event, Events};

@@ -15,6 +15,7 @@ use crate::identity_provider::IdentityProvider;
 use crate::machine::Machine;
 use crate::sessions::{Protocol, SessionLimits, Sessions};
 use crate::telemetry::Metrics;
+use crate::trust_space::TrustSpace;
 
 /// What all sessions share.
 pub struct Assembly {
@@ -30,6 +31,8 @@ pub struct Assembly {
     pub sessions: Sessions,
     /// What is counted.
     pub metrics: Metrics,
+    /// Who is believed outside; without it nobody is.
+    pub trust: Option<Arc<TrustSpace>>,
 }
 
 /// What the sessions of one listener share.
@@ -60,15 +63,23 @@ impl Assembly {
         let metrics = Metrics::default();
         look_for_postmaster(&config, &store).await?;
         let delivery = delivery(&config, &store);
+        let trust = match &config.trust {
+            None => None,
+            Some(trust) => Some(TrustSpace::open(trust, &config.data, metrics.clone()).await.context("trust")?),
+        };
         let authenticator = Authenticator::open(store.clone(), &config.passwords, &config.data, metrics.clone())
             .with_context(|| format!("opening {}", config.data.display()))?;
         let authenticator = match &config.identity_provider {
             Some(provider) => authenticator.trusting(IdentityProvider::open(provider).context("identity_provider")?),
             None => authenticator,
         };
+        let authenticator = match &trust {
+            Some(trust) => authenticator.judging_by(trust.clone()),
+            None => authenticator,
+        };
         let sessions = Sessions::new(session_limits(&config));
         let authenticator = Arc::new(authenticator);
-        Ok(Arc::new(Assembly { config, store, delivery, authenticator, sessions, metrics }))
+        Ok(Arc::new(Assembly { config, store, delivery, authenticator, sessions, metrics, trust }))
     }
 
     /// Puts a listener's share together.
@@ -96,7 +107,10 @@ impl Assembly {
     fn asked_of_clients(&self, listener: &ListenerConfig) -> ClientCertificates {
         match listener.client_certificates.are_asked_for() {
             false => ClientCertificates::Ignored,
-            true => ClientCertificates::Requested { hints: Vec::new() },
+            true => {
+                let hints = self.trust.as_ref().map_or_else(Vec::new, |trust| trust.hints());
+                ClientCertificates::Requested { hints }
+            }
         }
     }
 

@@ -8,6 +8,7 @@ mod queue;
 mod sessions;
 mod sign_in_links;
 mod transfers;
+mod trust;
 mod upkeep;
 
 use std::path::PathBuf;
@@ -60,6 +61,9 @@ enum Command {
     /// What still has to leave
     #[command(subcommand)]
     Queue(queue::QueueCommand),
+    /// The trust space: white list, revocation lists, who may speak for whom
+    #[command(subcommand)]
+    Trust(trust::TrustCommand),
     /// Bring in mail from a Maildir or an mbox
     Import(transfers::Import),
     /// Write an account's mail as a Maildir
@@ -138,6 +142,7 @@ impl Command {
             Command::Account(command) => command.run().await,
             Command::Session(command) => command.run().await,
             Command::Queue(command) => command.run().await,
+            Command::Trust(command) => command.run().await,
             Command::Import(command) => command.run().await,
             Command::Export(command) => command.run().await,
             Command::Verify(command) => command.run().await,

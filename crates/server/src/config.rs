@@ -7,6 +7,7 @@ mod problem;
 pub mod reader;
 mod relay;
 mod surroundings;
+pub mod trust;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ pub use listener::{ListenerConfig, Role, Tls};
 pub use problem::{Problem, Problems, Severity};
 use reader::Section;
 pub use relay::{RelayConfig, StaticRoute};
+use trust::TrustConfig;
 
 /// Everything `sceau serve` needs to know.
 #[derive(Clone, Debug)]
@@ -50,6 +52,8 @@ pub struct Config {
     pub certificates: Vec<(String, CertificateFiles)>,
     /// Whose tokens are believed.
     pub identity_provider: Option<IdentityProviderConfig>,
+    /// Who is believed outside: the trust space. Without it nobody is.
+    pub trust: Option<TrustConfig>,
     /// Where mail comes in and is read.
     pub listeners: Vec<ListenerConfig>,
     /// How mail leaves; without it none does.
@@ -150,6 +154,15 @@ impl Config {
                 never_slowed: section.list("never_slowed", "write a network, as \"192.0.2.0/24\""),
             }
         });
+        let trust = root.optional_section("trust", |section| {
+            let trust = TrustConfig::read(section);
+            if look == Look::Around
+                && let Some(trust) = &trust
+            {
+                surroundings::trust(section, trust);
+            }
+            trust
+        });
         let mut names: Vec<String> = Vec::new();
         let certificates = root.sections("certificate", |section| {
             let name: Option<String> = section.required("name", "give the certificate a name for listeners to use");
@@ -170,7 +183,7 @@ impl Config {
             }
             Some(provider)
         });
-        let believed = listener::Believed { certificates: false, tokens: identity_provider.is_some() };
+        let believed = listener::Believed { certificates: trust.is_some(), tokens: identity_provider.is_some() };
         let listeners = root.sections("listener", |section| ListenerConfig::read(section, &names, believed));
         listener::check_together(root, &listeners);
         let relay = root.optional_section("relay", |section| RelayConfig::read(section, &certificates));
@@ -201,6 +214,7 @@ impl Config {
             passwords,
             certificates,
             identity_provider,
+            trust,
             listeners,
             relay,
         })

@@ -32,3 +32,4 @@ mod smtp_answers;
 pub mod smtp_driver;
 pub mod telemetry;
 pub mod transfer;
+pub mod trust_space;

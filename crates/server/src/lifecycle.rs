@@ -26,6 +26,7 @@ use crate::doors;
 use crate::machine::now;
 use crate::sessions::{Ending, Sessions};
 use crate::telemetry::{DESTINATIONS_NAMED, HTTP_LIMITS, Health, serve_http};
+use crate::trust_space::TrustSpace;
 
 /// How often certificates are looked at.
 const CERTIFICATE_POLL: Duration = Duration::from_secs(10);
@@ -121,6 +122,9 @@ impl Server {
         let administration =
             Administration::in_server(&assembly.config, assembly.store.clone(), assembly.delivery.clone(), hooks);
         until(&stopping, serve_admin_socket(socket, administration));
+        if let Some(trust) = &assembly.trust {
+            until(&stopping, trust.clone().run());
+        }
         for (door, socket) in bound {
             let accepting = doors::accept(socket, door, assembly.clone(), tracker.clone(), stopping.clone());
             tokio::spawn(accepting);
@@ -287,6 +291,10 @@ impl Hooks for Running {
     fn sessions(&self) -> Option<&Sessions> {
         Some(&self.0.sessions)
     }
+
+    fn trust(&self) -> Option<&Arc<TrustSpace>> {
+        self.0.trust.as_ref()
+    }
 }
 
 struct Readiness {
@@ -306,6 +314,10 @@ impl Health for Readiness {
             });
             self.assembly.metrics.encode(store.metrics(), &depths)
         })
+    }
+
+    fn trust(&self) -> Result<(), &'static str> {
+        self.assembly.trust.as_ref().map_or(Ok(()), |trust| trust.health(now().seconds()))
     }
 
     fn ready(&self) -> Result<(), &'static str> {

@@ -83,6 +83,17 @@ pub enum Purpose {
     Signer,
 }
 
+impl Purpose {
+    /// `client`, `server`, `signer`: for logs and metrics.
+    pub fn word(self) -> &'static str {
+        match self {
+            Purpose::Client => "client",
+            Purpose::Server => "server",
+            Purpose::Signer => "signer",
+        }
+    }
+}
+
 /// A certificate that is believed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate {

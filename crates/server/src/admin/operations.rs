@@ -1,6 +1,6 @@
 //! The requests, done on a store.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use auth::AccountId;
@@ -17,8 +17,10 @@ use super::queue::Move;
 use super::streams::taken_along;
 use super::{AccountView, DomainView, Failed, Request, SessionView, StructureView};
 use crate::config::Config;
+use crate::config::trust::TrustConfig;
 use crate::machine::now;
 use crate::sessions::{Ending, Listed, SessionId, Sessions};
+use crate::trust_space::TrustSpace;
 
 /// Accounts read in one go.
 const PAGE: u32 = 1_000;
@@ -31,6 +33,8 @@ pub trait Hooks: Send + Sync + 'static {
     fn directory_changed(&self);
     /// The open sessions; none when no server runs.
     fn sessions(&self) -> Option<&Sessions>;
+    /// The trust space; none when none is configured.
+    fn trust(&self) -> Option<&Arc<TrustSpace>>;
 }
 
 /// Does requests.
@@ -39,18 +43,24 @@ pub struct Administration {
     store: Store,
     delivery: Delivery,
     taken_along: Arc<[PathBuf]>,
+    trust: Option<Arc<(TrustConfig, PathBuf)>>,
     hooks: Option<Arc<dyn Hooks>>,
 }
 
 impl Administration {
     /// On the store alone.
     pub fn on_store(config: &Config, store: Store, delivery: Delivery) -> Administration {
-        Administration { store, delivery, taken_along: taken_along(config).into(), hooks: None }
+        Administration::of(config, store, delivery, None)
     }
 
     /// In a running server.
     pub fn in_server(config: &Config, store: Store, delivery: Delivery, hooks: Arc<dyn Hooks>) -> Administration {
-        Administration { store, delivery, taken_along: taken_along(config).into(), hooks: Some(hooks) }
+        Administration::of(config, store, delivery, Some(hooks))
+    }
+
+    fn of(config: &Config, store: Store, delivery: Delivery, hooks: Option<Arc<dyn Hooks>>) -> Administration {
+        let trust = config.trust.clone().map(|trust| Arc::new((trust, config.data.clone())));
+        Administration { store, delivery, taken_along: taken_along(config).into(), trust, hooks }
     }
 
     /// The store.
@@ -61,6 +71,16 @@ impl Administration {
     /// What a backup takes along.
     pub(super) fn taken_along(&self) -> &[PathBuf] {
         &self.taken_along
+    }
+
+    /// The server around it, when one runs.
+    pub(super) fn hooks(&self) -> Option<&Arc<dyn Hooks>> {
+        self.hooks.as_ref()
+    }
+
+    /// The trust space configured, and the data folder.
+    pub(super) fn trust_config(&self) -> Option<(&TrustConfig, &Path)> {
+        self.trust.as_deref().map(|(config, data)| (config, data.as_path()))
     }
 
     /// Whether a server runs around it.
@@ -105,6 +125,9 @@ impl Administration {
             Request::AccountIdentifierRemove { account, identifier } => {
                 self.identifier_remove(&account, identifier).await
             }
+            Request::TrustStatus => self.trust_status().await,
+            Request::TrustShow { what } => self.trust_show(&what).await,
+            Request::TrustRefresh => self.trust_refresh().await,
             Request::SessionList => self.session_list(),
             Request::SessionEnd { session, account } => self.session_end(session, account).await,
             Request::QueueList { selection, limit } => self.queue_list(selection, limit).await,

@@ -15,6 +15,15 @@ pub enum Request {
         /// As people read it.
         name: String,
     },
+    /// Gives a [`crate::trust_space::TrustStatus`].
+    TrustStatus,
+    /// Gives a [`TrustView`].
+    TrustShow {
+        /// A domain, or a distinguished name.
+        what: String,
+    },
+    /// Fetches all lists now. Gives a [`crate::trust_space::TrustStatus`].
+    TrustRefresh,
     /// Gives the [`StructureView`]s.
     StructureList,
     /// Adds a domain to a structure. Gives a [`DomainView`].
@@ -277,4 +286,28 @@ impl Failed {
     pub fn because(error: impl std::fmt::Display) -> Failed {
         Failed(error.to_string())
     }
+}
+
+/// What the white list says of a domain, or of a subject.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum TrustView {
+    /// Of a domain.
+    Domain {
+        /// The domain.
+        domain: String,
+        /// Whether it is listed.
+        listed: bool,
+        /// The subjects that may speak for it.
+        operators: Vec<String>,
+    },
+    /// Of a subject.
+    Subject {
+        /// The subject.
+        subject: String,
+        /// Whether it is listed.
+        listed: bool,
+        /// The domains it may speak for.
+        domains: Vec<String>,
+    },
 }

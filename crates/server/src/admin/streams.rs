@@ -229,6 +229,7 @@ async fn forward(mut lines: mpsc::UnboundedReceiver<Value>, events: Events) {
 /// What a backup takes along beside the store, by paths that mean the same from every folder.
 pub(crate) fn taken_along(config: &crate::config::Config) -> Vec<PathBuf> {
     let certificates = config.certificates.iter().flat_map(|(_, files)| [files.chain.clone(), files.key.clone()]);
-    let files = std::iter::once(config.file.clone()).chain(certificates);
+    let authorities = config.trust.iter().flat_map(|trust| trust.roots.iter().chain(&trust.intermediates).cloned());
+    let files = std::iter::once(config.file.clone()).chain(certificates).chain(authorities);
     files.map(|path| std::path::absolute(&path).unwrap_or(path)).collect()
 }

@@ -7,8 +7,10 @@ use net::tls::{CertificateFiles, ClientCertificates, TlsServer};
 
 use super::identity_provider::IdentityProviderConfig;
 use super::reader::Section;
+use super::trust::{TrustConfig, Verification};
 use super::{ListenerConfig, Role};
 use crate::identity_provider::IdentityProvider;
+use crate::trust_space;
 
 /// A certificate that cannot be served is a fault.
 pub(super) fn certificate(section: &Section<'_>, files: &CertificateFiles) {
@@ -21,6 +23,25 @@ pub(super) fn certificate(section: &Section<'_>, files: &CertificateFiles) {
 pub(super) fn identity_provider(section: &Section<'_>, provider: &IdentityProviderConfig) {
     if let Err(error) = IdentityProvider::open(provider) {
         section.fault("issuer", format!("{error:#}"), "give readable files: authorities, client_secret_file");
+    }
+}
+
+/// Authorities that cannot be read, and a signature nobody could verify, are faults.
+pub(super) fn trust(section: &Section<'_>, trust: &TrustConfig) {
+    if let Err(error) = trust_space::authorities::read(&trust.roots, &trust.intermediates) {
+        section.fault("roots", format!("{error:#}"), "give readable PEM or DER files of authorities' certificates");
+    }
+    let others = [&trust.white_list.authorities, &trust.revocation.authorities];
+    for error in others.into_iter().filter_map(|files| trust_space::authorities::any(files).err()) {
+        section.fault(
+            "authorities",
+            format!("{error:#}"),
+            "give readable PEM or DER files of authorities' certificates",
+        );
+    }
+    let signed = matches!(trust.white_list.verification, Verification::Signed { .. });
+    if signed && !trust_space::xmlsec1_is_there() {
+        section.fault("white_list", "xmlsec1 cannot be started, no signature could be verified", "install xmlsec1");
     }
 }
 

@@ -17,6 +17,9 @@ pub fn reload(assembly: &Assembly, doors: &[Arc<Door>]) {
             }
         }
     }
+    if let Some(trust) = assembly.trust.clone() {
+        tokio::spawn(async move { trust.refresh().await });
+    }
     match Config::load(&assembly.config.file) {
         Ok(new) => apply(assembly, &new),
         Err(problems) => {
@@ -61,6 +64,7 @@ fn needing_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("limits.message_megabytes", old.limits.message_octets == new.limits.message_octets),
         ("limits.reserve_megabytes", old.limits.reserve_octets == new.limits.reserve_octets),
         ("passwords", old.passwords == new.passwords),
+        ("trust", old.trust == new.trust),
         ("certificate", old.certificates == new.certificates),
         ("identity_provider", old.identity_provider == new.identity_provider),
         ("listener", old.listeners == new.listeners),

@@ -1,4 +1,4 @@
-//! The HTTP listener of operators: `/metrics`, `/health/live`, `/health/ready`. In clear, to anyone who reaches it:
+//! The HTTP listener of operators: `/metrics`, `/health/live`, `/health/ready`, `/health/trust`. In clear, to anyone who reaches it:
 //! loopback by default, and nothing there names a person.
 //!
 //! One request for each connection, within [`HttpLimits`]: who dawdles or sends too much is told so and let go, and takes
@@ -34,6 +34,12 @@ pub trait Health: Send + Sync + 'static {
     /// # Errors
     /// Why not: `starting`, `stopping`, `store poisoned`, `disk full`.
     fn ready(&self) -> Result<(), &'static str>;
+
+    /// Whether the trust space is fresh. Mail flows all the same, as long as there is a list: this is for people.
+    ///
+    /// # Errors
+    /// Why not: `no white list`, `white list old`.
+    fn trust(&self) -> Result<(), &'static str>;
 }
 
 /// What clients of the listener may take.
@@ -62,6 +68,7 @@ pub async fn serve_http(listener: Listener, health: Arc<dyn Health>, limits: Htt
         .route("/metrics", get(figures))
         .route("/health/live", get(|| async { "live\n" }))
         .route("/health/ready", get(ready))
+        .route("/health/trust", get(trust))
         .with_state(health);
     let mut conversations = JoinSet::new();
     let mut farewells = JoinSet::new();
@@ -127,6 +134,13 @@ async fn figures(State(health): State<Arc<dyn Health>>) -> Response {
 async fn ready(State(health): State<Arc<dyn Health>>) -> (StatusCode, String) {
     match health.ready() {
         Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
+        Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
+    }
+}
+
+async fn trust(State(health): State<Arc<dyn Health>>) -> (StatusCode, String) {
+    match health.trust() {
+        Ok(()) => (StatusCode::OK, "fresh\n".to_owned()),
         Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
     }
 }

@@ -33,6 +33,18 @@ pub struct Metrics {
     pub commit_seconds: Histogram,
     /// Forward-paths tried, by destination and outcome: `relayed`, `deferred`, `failed`.
     pub relay_attempts: Family<RelayLabels, Counter>,
+    /// Refreshes of lists by what and outcome.
+    pub trust_refreshes: Family<RefreshLabels, Counter>,
+    /// Certificates judged by purpose and outcome: `trusted`, or the cause.
+    pub trust_judgements: Family<JudgementLabels, Counter>,
+    /// When the white list in use was generated, seconds since 1970.
+    pub trust_list_generated: Gauge,
+    /// Domains of the white list in use.
+    pub trust_list_domains: Gauge,
+    /// Entries of the white list that could not be read.
+    pub trust_list_faults: Gauge,
+    /// 1 while the white list is older than it should be, or missing.
+    pub trust_list_stale: Gauge,
     /// IMAP commands by name and outcome.
     pub imap_commands: Family<CommandLabels, Counter>,
     /// Time an IMAP command took.
@@ -85,6 +97,24 @@ pub struct RelayLabels {
     pub outcome: &'static str,
 }
 
+/// `what` and `outcome`, of closed lists.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct RefreshLabels {
+    /// `white list`, `revocation lists`.
+    pub what: &'static str,
+    /// `done`, `failed`.
+    pub outcome: &'static str,
+}
+
+/// `purpose` and `outcome`, of closed lists.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct JudgementLabels {
+    /// `client`, `server`, `signer`.
+    pub purpose: &'static str,
+    /// `trusted`, or the word of the cause.
+    pub outcome: &'static str,
+}
+
 /// `command` and `outcome`, of closed lists.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct CommandLabels {
@@ -108,6 +138,12 @@ impl Default for Metrics {
             messages: Family::default(),
             commit_seconds: seconds(),
             relay_attempts: Family::default(),
+            trust_refreshes: Family::default(),
+            trust_judgements: Family::default(),
+            trust_list_generated: Gauge::default(),
+            trust_list_domains: Gauge::default(),
+            trust_list_faults: Gauge::default(),
+            trust_list_stale: Gauge::default(),
             imap_commands: Family::default(),
             imap_seconds: seconds(),
         }
@@ -128,6 +164,7 @@ impl Metrics {
         let seconds = || Unit::Seconds;
         registry.register_with_unit("commit", "End of data to commit", seconds(), self.commit_seconds.clone());
         registry.register("relay_attempts", "Forward-paths tried by outcome", self.relay_attempts.clone());
+        self.register_trust(registry.sub_registry_with_prefix("trust"));
         registry.register("imap_commands", "IMAP commands by outcome", self.imap_commands.clone());
         registry.register_with_unit("imap_command", "Time an IMAP command took", seconds(), self.imap_seconds.clone());
         register_queue(&mut registry, depths);
@@ -136,6 +173,39 @@ impl Metrics {
         // Writing to a String cannot fail.
         let _ = text::encode(&mut encoded, &registry);
         encoded
+    }
+
+    fn register_trust(&self, registry: &mut Registry) {
+        registry.register("refreshes", "Refreshes of lists by outcome", self.trust_refreshes.clone());
+        registry.register("judgements", "Certificates judged by outcome", self.trust_judgements.clone());
+        let generated = self.trust_list_generated.clone();
+        registry.register_with_unit("list_generated", "When the white list was generated", Unit::Seconds, generated);
+        registry.register("list_domains", "Domains of the white list", self.trust_list_domains.clone());
+        registry.register("list_faults", "Entries that could not be read", self.trust_list_faults.clone());
+        registry.register("list_stale", "1 while the white list is old or missing", self.trust_list_stale.clone());
+    }
+
+    /// Counts a refresh.
+    pub fn trust_refreshed(&self, what: &'static str, outcome: &'static str) {
+        self.trust_refreshes.get_or_create(&RefreshLabels { what, outcome }).inc();
+    }
+
+    /// Counts a certificate judged.
+    pub fn trust_judged(&self, purpose: trust::Purpose, outcome: &'static str) {
+        self.trust_judgements.get_or_create(&JudgementLabels { purpose: purpose.word(), outcome }).inc();
+    }
+
+    /// Tells of the white list now in use.
+    pub fn trust_list(&self, generated: i64, domains: usize, faults: usize) {
+        let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        self.trust_list_generated.set(generated);
+        self.trust_list_domains.set(gauge(domains));
+        self.trust_list_faults.set(gauge(faults));
+    }
+
+    /// Tells whether the white list is old or missing.
+    pub fn trust_stale(&self, stale: bool) {
+        self.trust_list_stale.set(i64::from(stale));
     }
 
     /// Counts an executed IMAP command.

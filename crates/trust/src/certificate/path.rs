@@ -134,16 +134,6 @@ fn refused(error: &Error, purpose: Purpose) -> NoPath {
     NoPath { cause, explanation: explanation.chars().take(300).collect() }
 }
 
-impl Purpose {
-    fn word(self) -> &'static str {
-        match self {
-            Purpose::Client => "client",
-            Purpose::Server => "server",
-            Purpose::Signer => "signer",
-        }
-    }
-}
-
 impl Path {
     /// Leaf first, DER.
     pub(super) fn certificates(&self) -> &[CertificateDer<'static>] {
