@@ -161,3 +161,52 @@ fn a_level_is_a_word_we_know() {
         assert!(faults.contains("sceau.toml:4: log.level: ") && faults.contains("is no level"), "{level}: {faults}");
     }
 }
+
+#[test]
+fn a_trust_space_is_told_its_faults() {
+    let read = |trust: &str| {
+        let text = format!("[server]\nname = \"mail.example.org\"\n{trust}\n");
+        Config::parse(Path::new("sceau.toml"), &text).map(|config| config.trust)
+    };
+    assert_eq!(read("").unwrap(), None);
+    let list = "[trust]\nroots = [\"a.pem\"]\n[trust.white_list]\nfile = \"a.xml\"";
+    for (text, fault) in [
+        (
+            "[trust]\n[trust.white_list]\nfile = \"a.xml\"\nsigner = \"CN=a\"".to_owned(),
+            "trust.roots: nobody would be believed",
+        ),
+        (list.to_owned(), "trust.white_list.signer: anybody under the roots could sign"),
+        (format!("{list}\nsigner = \"a\""), "trust.white_list.signer: \"a\": an attribute has no value"),
+        (
+            format!("{list}\nurl = \"https://a/\"\nsigner = \"CN=a\""),
+            "trust.white_list.file: the list has an address already",
+        ),
+        (
+            list.replace("file = \"a.xml\"", "url = \"http://a/\"\nsigner = \"CN=a\""),
+            "trust.white_list.url: the list would travel in clear",
+        ),
+        (list.replace("file = \"a.xml\"", "signer = \"CN=a\""), "trust.white_list.url: missing"),
+        (format!("{list}\nverification = \"none\""), "trust.white_list.verification: \"none\" is not known"),
+        (
+            format!("{list}\nverification = \"pinned-sha256\"\nsha256 = \"12\""),
+            "trust.white_list.sha256: not a SHA-256",
+        ),
+        (format!("{list}\nsigner = \"CN=a\"\nrefresh = 1"), "trust.white_list.refresh: unknown key"),
+        (
+            format!("{list}\nsigner = \"CN=a\"\n[trust.revocation]\nurls = [\"ldap://a\"]"),
+            "trust.revocation.urls: \"ldap://a\" is no address",
+        ),
+        (
+            format!("{list}\nsigner = \"CN=a\"\n[trust.revocation]\nocsp = \"yes\""),
+            "trust.revocation.ocsp: a string where true or false belongs",
+        ),
+    ] {
+        let faults = read(&text).unwrap_err().to_string();
+        assert!(faults.contains(fault), "{text}: {faults}");
+    }
+    let trust = read(&format!("{list}\nsigner = \"CN=a\"")).unwrap().unwrap();
+    assert_eq!(trust.roots, [PathBuf::from("a.pem")]);
+    assert_eq!(trust.white_list.alert_age, std::time::Duration::from_secs(72 * 3_600));
+    let single = Config::load(&conf().join("single-host.toml")).unwrap().trust.unwrap();
+    assert_eq!(single.roots, [conf().join("igc-sante/ACR-EL.cer")]);
+}

@@ -520,3 +520,81 @@ async fn a_check_explains_its_verdict() {
     drop(listener);
     assert_eq!(check("clinique.example", closed, None).await.verdict, "unreachable");
 }
+
+const OPENSSL: &str = "[ca]\ndefault_ca = a\n[a]\ndatabase = index.txt\nserial = serial\nnew_certs_dir = .\n\
+    certificate = ca.pem\nprivate_key = ca.key\ndefault_md = sha256\ndefault_days = 30\npolicy = p\n\
+    [p]\ncommonName = supplied\n[root]\nbasicConstraints = critical,CA:true\nkeyUsage = keyCertSign,cRLSign\n\
+    [leaf]\nbasicConstraints = CA:false\nauthorityInfoAccess = OCSP;URI:http://127.0.0.1:PORT/\n";
+
+/// A responder of OpenSSL; it ends with the test.
+struct Responder(std::process::Child);
+
+impl Drop for Responder {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test]
+async fn an_ocsp_responder_is_asked_where_no_list_is() {
+    let world = World::new(Plan::default());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    drop(listener);
+    let folder = world.path("ocsp");
+    fs::create_dir(&folder).unwrap();
+    for (file, content) in
+        [("openssl.cnf", OPENSSL.replace("PORT", &port).as_str()), ("index.txt", ""), ("serial", "01\n")]
+    {
+        fs::write(folder.join(file), content).unwrap();
+    }
+    let openssl = |arguments: &str| {
+        let output = Command::new("openssl").args(arguments.split(' ')).current_dir(&folder).output().unwrap();
+        assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    openssl(
+        "req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -subj /CN=AC -config openssl.cnf -extensions root",
+    );
+    for name in ["good", "bad"] {
+        openssl(&format!(
+            "req -new -newkey rsa:2048 -nodes -keyout {name}.key -out {name}.csr -subj /CN={name} -config openssl.cnf"
+        ));
+        openssl(&format!("ca -batch -config openssl.cnf -in {name}.csr -out {name}.pem -notext -extensions leaf"));
+    }
+    openssl("ca -config openssl.cnf -revoke bad.pem");
+    let chain = |name: &str| {
+        let der = CertificateDer::from_pem_file(folder.join(format!("{name}.pem"))).unwrap();
+        vec![der.to_vec()]
+    };
+    // OpenSSL answers what it does not know with "unknown": it is asked with the configuration of this authority.
+    let text = "[server]\nname = \"mail.a.example\"\ndata = \"data\"\n[trust]\nroots = [\"ocsp/ca.pem\"]\n\
+        [trust.white_list]\nfile = \"space/white-list.xml\"\nverification = \"unsigned\"\n[trust.revocation]\nocsp = OCSP\n";
+    let open = async |ocsp: &str| {
+        let config = Config::parse(&world.path("sceau.toml"), &text.replace("OCSP", ocsp)).unwrap();
+        let space = TrustSpace::open(&config.trust.unwrap(), &config.data, Metrics::default()).await.unwrap();
+        space.refresh().await;
+        space
+    };
+    let judged = async |space: &TrustSpace, name: &str| space.client(&chain(name)).await.unwrap();
+
+    let deaf = open("true").await;
+    assert_eq!(judged(&deaf, "good").await.unwrap_err().cause, Cause::RevocationUnknown);
+    let arguments = "ocsp -index index.txt -CA ca.pem -rsigner ca.pem -rkey ca.key -ndays 1 -port";
+    let mut command = Command::new("openssl");
+    command.args(arguments.split(' ')).arg(&port).current_dir(&folder);
+    command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    let _responder = Responder(command.spawn().unwrap());
+    for _ in 0..100 {
+        if tokio::net::TcpStream::connect(format!("127.0.0.1:{port}")).await.is_ok() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let silent = open("false").await;
+    assert_eq!(judged(&silent, "good").await.unwrap_err().cause, Cause::RevocationUnknown);
+    let space = open("true").await;
+    let certificate = judged(&space, "good").await.unwrap();
+    assert_eq!(certificate.standing, trust::revocation::Standing::AnsweredGood);
+    assert_eq!(judged(&space, "bad").await.unwrap_err().cause, Cause::Revoked);
+}

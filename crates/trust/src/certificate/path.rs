@@ -40,7 +40,10 @@ pub(super) fn read(der: &[u8]) -> Result<Certificate, String> {
     let mut names = Vec::new();
     if let Ok(Some(alternative)) = parsed.subject_alternative_name() {
         for name in &alternative.value.general_names {
-            if let GeneralName::DNSName(name) = name {
+            // What is no host name could only be meant for those who print it.
+            if let GeneralName::DNSName(name) = name
+                && name.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"-._*".contains(&octet))
+            {
                 names.push(name.to_ascii_lowercase());
             }
         }
