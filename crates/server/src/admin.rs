@@ -18,7 +18,7 @@ pub use operations::{Administration, Hooks};
 pub(crate) use operations::{create_account, create_domain};
 pub use passwords::{NewPassword, hash_generated};
 pub use queue::{QueueAttemptView, QueueEntryAttemptsView, QueueEntryView, QueueListView, QueueMessageView};
-pub use sign_in_links::{CertificateNamed, CertificateView, IdentifierView};
 pub use request::{AccountView, DomainView, Failed, Request, SessionView, StructureView, TrustView};
+pub use sign_in_links::{CertificateNamed, CertificateView, IdentifierView};
 pub use socket::{bind_admin_socket, serve_admin_socket};
 pub use streams::{Event, Events};

@@ -283,6 +283,7 @@ fn help_names_every_command() {
           account    Accounts
           session    Sessions of the running server
           queue      What still has to leave
+          trust      The trust space: white list, revocation lists, who may speak for whom
           import     Bring in mail from a Maildir or an mbox
           export     Write an account's mail as a Maildir
           verify     Check every octet and every count of the store; one line per fault

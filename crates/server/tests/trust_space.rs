@@ -583,14 +583,11 @@ async fn an_ocsp_responder_is_asked_where_no_list_is() {
     let arguments = "ocsp -index index.txt -CA ca.pem -rsigner ca.pem -rkey ca.key -ndays 1 -port";
     let mut command = Command::new("openssl");
     command.args(arguments.split(' ')).arg(&port).current_dir(&folder);
-    command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
-    let _responder = Responder(command.spawn().unwrap());
-    for _ in 0..100 {
-        if tokio::net::TcpStream::connect(format!("127.0.0.1:{port}")).await.is_ok() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null());
+    let mut responder = Responder(command.spawn().unwrap());
+    // It says when it listens. (Asked by a connection that says nothing, it would wait for ever.)
+    let mut said = std::io::BufReader::new(responder.0.stdout.take().unwrap());
+    std::io::BufRead::read_line(&mut said, &mut String::new()).unwrap();
     let silent = open("false").await;
     assert_eq!(judged(&silent, "good").await.unwrap_err().cause, Cause::RevocationUnknown);
     let space = open("true").await;
