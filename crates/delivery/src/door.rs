@@ -42,6 +42,16 @@ pub struct Operator {
     pub space: Arc<trust::Space>,
 }
 
+impl Peer {
+    /// The subject of its certificate, where one was asked for.
+    pub fn name(&self) -> Option<String> {
+        match self {
+            Peer::Unasked => None,
+            Peer::Operator(operator) => Some(operator.certificate.dn.to_string()),
+        }
+    }
+}
+
 impl Operator {
     /// Whether it speaks for a domain.
     pub fn speaks_for(&self, domain: &Domain) -> bool {

@@ -67,16 +67,17 @@ impl RelayRules {
             results.push(MethodResult::new("x-forged-results", "fail").because(reason));
         }
         if let (Some(authentication), Door::Relay(_)) = (&self.sender_authentication, door) {
-            let whole = match staged.octets() <= authentication.octets_max() {
-                true => Some(read(staged, staged.octets()).await?),
-                false => None,
+            let octets = match staged.octets() <= authentication.octets_max() {
+                true => read(staged, staged.octets()).await?,
+                false => head,
             };
             let facts = SenderFacts {
                 client: origin.client_address,
                 helo: &origin.client_name,
                 reverse_path: &envelope.reverse_path,
                 author: domain.as_ref(),
-                message: whole.as_deref(),
+                octets: &octets,
+                total: staged.octets(),
             };
             results.extend(authentication.look(facts).await);
         }

@@ -21,8 +21,10 @@ pub struct SenderFacts<'a> {
     pub reverse_path: &'a ReversePath,
     /// The domain of the author, when there is one and only one.
     pub author: Option<&'a Domain>,
-    /// The whole message; none when it has more than [`SenderAuthentication::octets_max`] octets.
-    pub message: Option<&'a [u8]>,
+    /// The message; its header at least, when it has more than [`SenderAuthentication::octets_max`] octets.
+    pub octets: &'a [u8],
+    /// Octets of the whole message.
+    pub total: u64,
 }
 
 /// Looks at messages as mail of the Internet is looked at: by DNS, within a time of its own. It never fails.

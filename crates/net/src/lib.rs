@@ -15,6 +15,7 @@ pub mod dns;
 pub mod http;
 pub mod listener;
 pub mod proxy;
+pub mod sender_authentication;
 pub mod tls;
 
 pub use clock::{Clock, Randomness, SystemClock, SystemRandomness};

@@ -1,16 +1,18 @@
 //! What all sessions share, put together from a configuration.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::Context;
 use delivery::Delivery;
+use mail::Domain;
 use net::tls::{ClientCertificates, TlsServer};
 use net::{Randomness, SystemRandomness};
 use store::{Store, StoreError};
 
 use crate::access;
 use crate::authenticator::Authenticator;
-use crate::config::{self, Config, ListenerConfig, Role, Tls};
+use crate::config::{self, Config, ListenerConfig, PeerTrust, Role, SenderAuthentication, Tls};
 use crate::identity_provider::IdentityProvider;
 use crate::machine::Machine;
 use crate::sessions::{Protocol, SessionLimits, Sessions};
@@ -62,7 +64,6 @@ impl Assembly {
         let store = open_store(&config).await?;
         let metrics = Metrics::default();
         look_for_postmaster(&config, &store).await?;
-        let delivery = delivery(&config, &store);
         let trust = match &config.trust {
             None => None,
             Some(trust) => Some(TrustSpace::open(trust, &config.data, metrics.clone()).await.context("trust")?),
@@ -79,6 +80,8 @@ impl Assembly {
         };
         let sessions = Sessions::new(session_limits(&config));
         let authenticator = Arc::new(authenticator);
+        let current = trust.as_ref().map(|trust| trust.current().clone());
+        let delivery = delivery_within(&config, &store, current, sender_authentication(&config)?);
         Ok(Arc::new(Assembly { config, store, delivery, authenticator, sessions, metrics, trust }))
     }
 
@@ -97,20 +100,20 @@ impl Assembly {
             }
         };
         let speech = match listener.role {
-            Role::Relay | Role::Submission => Speech::Smtp(Arc::new(self.smtp(listener))),
+            Role::Relay | Role::Gateway | Role::Submission => Speech::Smtp(Arc::new(self.smtp(listener))),
             Role::Imap => Speech::Imap(Arc::new(self.imap(listener))),
         };
         Ok(Arc::new(Door { config: listener.clone(), tls, speech }))
     }
 
-    /// Whether clients are asked for a certificate: where hospital software connects, and nowhere else.
+    /// Operators and hospital software are asked for a certificate, and nobody else: where people connect, programs and card
+    /// readers would prompt them.
     fn asked_of_clients(&self, listener: &ListenerConfig) -> ClientCertificates {
-        match listener.client_certificates.are_asked_for() {
+        let operators = listener.role == Role::Relay && listener.trust == PeerTrust::Required;
+        let hints = || self.trust.as_ref().map_or_else(Vec::new, |trust| trust.hints());
+        match operators || listener.client_certificates.are_asked_for() {
             false => ClientCertificates::Ignored,
-            true => {
-                let hints = self.trust.as_ref().map_or_else(Vec::new, |trust| trust.hints());
-                ClientCertificates::Requested { hints }
-            }
+            true => ClientCertificates::Requested { hints: hints() },
         }
     }
 
@@ -118,7 +121,7 @@ impl Assembly {
         smtp::server::SessionConfig {
             role: match listener.role {
                 Role::Submission => smtp::server::Role::Submission,
-                Role::Relay | Role::Imap => smtp::server::Role::Relay,
+                Role::Relay | Role::Gateway | Role::Imap => smtp::server::Role::Relay,
             },
             host_name: self.config.name.clone(),
             tls: match listener.tls {
@@ -126,7 +129,10 @@ impl Assembly {
                 Tls::StartTls => smtp::server::Tls::StartTls,
                 Tls::None => smtp::server::Tls::Never,
             },
-            octets_max: self.config.limits.wire_octets(),
+            octets_max: match listener.role {
+                Role::Relay | Role::Gateway => self.config.received_octets(),
+                Role::Submission | Role::Imap => self.config.limits.wire_octets(),
+            },
             recipients_max: listener.recipients_max,
             mechanisms: listener.mechanisms.clone(),
             without_auth: match listener.client_certificates {
@@ -136,8 +142,8 @@ impl Assembly {
                 }
             },
             nonce,
-            dsn: smtp::server::Dsn::Refused,
-            require_tls: smtp::server::RequireTls::Refused,
+            dsn: smtp::server::Dsn::Announced,
+            require_tls: smtp::server::RequireTls::Announced,
         }
     }
 
@@ -179,6 +185,7 @@ impl ListenerConfig {
     pub fn protocol(&self) -> Protocol {
         match self.role {
             Role::Relay => Protocol::Relay,
+            Role::Gateway => Protocol::Gateway,
             Role::Submission => Protocol::Submission,
             Role::Imap => Protocol::Imap,
         }
@@ -203,15 +210,50 @@ pub fn store_settings(config: &Config) -> store::Config {
     settings
 }
 
-/// The way into a store.
+/// The way into a store, for commands that put messages into boxes while no server runs.
 pub fn delivery(config: &Config, store: &Store) -> Delivery {
+    delivery_within(config, store, None, None)
+}
+
+fn delivery_within(
+    config: &Config,
+    store: &Store,
+    trust: Option<trust::Current>,
+    sender_authentication: Option<Arc<dyn delivery::SenderAuthentication>>,
+) -> Delivery {
     let settings = delivery::Config {
-        host: config.name.clone(),
-        octets_max: config.limits.wire_octets(),
         postmaster: config.postmaster.clone(),
+        outside: outside(config, trust),
+        relay: delivery::RelayRules {
+            octets_max: Some(config.received_octets()),
+            foreign_author: config.receiving.from_header,
+            sender_authentication,
+        },
         ..delivery::Config::alone(config.name.clone(), config.limits.wire_octets())
     };
     Delivery::new(store.clone(), settings, Machine)
+}
+
+/// Where mail may go that is for nobody here: nowhere where nothing empties the queue.
+fn outside(config: &Config, trust: Option<trust::Current>) -> delivery::Outside {
+    let shared = config.receiving.shared_domains.clone();
+    match &config.relay {
+        None => delivery::Outside::default(),
+        Some(relay) => {
+            let routes: BTreeSet<Domain> = relay.routes.iter().map(|route| route.domain.clone()).collect();
+            delivery::Outside { trust, routes, shared }
+        }
+    }
+}
+
+/// Who looks at what operators bring, where one of the listeners takes it in.
+fn sender_authentication(config: &Config) -> anyhow::Result<Option<Arc<dyn delivery::SenderAuthentication>>> {
+    let takes_in = |listener: &ListenerConfig| listener.role == Role::Relay && listener.trust == PeerTrust::Required;
+    if config.receiving.sender_authentication == SenderAuthentication::Off || !config.listeners.iter().any(takes_in) {
+        return Ok(None);
+    }
+    let authentication = crate::sender_authentication::configured(config).context("receiving.dns_servers")?;
+    Ok(Some(Arc::new(authentication)))
 }
 
 /// How many sessions a configuration allows.

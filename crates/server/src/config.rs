@@ -5,6 +5,7 @@ pub mod identity_provider;
 mod listener;
 mod problem;
 pub mod reader;
+mod receiving;
 mod relay;
 mod surroundings;
 pub mod trust;
@@ -19,9 +20,10 @@ use net::tls::CertificateFiles;
 
 pub use client_certificates::ClientCertificates;
 use identity_provider::IdentityProviderConfig;
-pub use listener::{ListenerConfig, Role, Tls};
+pub use listener::{ListenerConfig, PeerTrust, Role, Tls};
 pub use problem::{Problem, Problems, Severity};
 use reader::Section;
+pub use receiving::{ReceivingConfig, SenderAuthentication};
 pub use relay::{RelayConfig, StaticRoute};
 use trust::TrustConfig;
 
@@ -58,6 +60,8 @@ pub struct Config {
     pub listeners: Vec<ListenerConfig>,
     /// How mail leaves; without it none does.
     pub relay: Option<RelayConfig>,
+    /// What mail from other operators is held to.
+    pub receiving: ReceivingConfig,
 }
 
 /// What is logged, and how.
@@ -185,8 +189,9 @@ impl Config {
         });
         let believed = listener::Believed { certificates: trust.is_some(), tokens: identity_provider.is_some() };
         let listeners = root.sections("listener", |section| ListenerConfig::read(section, &names, believed));
-        listener::check_together(root, &listeners);
+        listener::check_together(root, &listeners, trust.is_some());
         let relay = root.optional_section("relay", |section| RelayConfig::read(section, &certificates));
+        let receiving = root.section("receiving", ReceivingConfig::read);
         let server = root.section("server", |section| {
             let name = section.required("name", "write the host's full name, as name = \"mail.example.org\"");
             let data = section.path("data").unwrap_or_else(|| PathBuf::from("/var/lib/sceau"));
@@ -217,6 +222,7 @@ impl Config {
             trust,
             listeners,
             relay,
+            receiving,
         })
     }
 
@@ -250,9 +256,20 @@ impl Limits {
     /// Octets a message may have on the wire so that [`Limits::message_octets`] of attachments fit: base64 in lines of 76
     /// with CRLF (RFC 2045 §6.8), and a mebibyte of headers. Announced as SIZE (RFC 1870) and APPENDLIMIT (RFC 7889).
     pub fn wire_octets(&self) -> u64 {
-        let base64 = self.message_octets.div_ceil(3) * 4;
-        base64 + base64.div_ceil(76) * 2 + (1 << 20)
+        wire_octets(self.message_octets)
     }
+}
+
+impl Config {
+    /// As [`Limits::wire_octets`], of what other operators bring.
+    pub fn received_octets(&self) -> u64 {
+        wire_octets(self.receiving.message_octets.unwrap_or(self.limits.message_octets))
+    }
+}
+
+fn wire_octets(message_octets: u64) -> u64 {
+    let base64 = message_octets.div_ceil(3) * 4;
+    base64 + base64.div_ceil(76) * 2 + (1 << 20)
 }
 
 fn text_of(file: &Path) -> Result<String, Problems> {

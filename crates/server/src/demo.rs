@@ -166,8 +166,10 @@ impl Place {
             ("imap", "imap", "starttls", self.ports.imap),
             ("imaps", "imap", "implicit", self.ports.imaps),
         ] {
+            // Demonstrated without a trust space: anybody may connect from this machine.
+            let trust = if role == "relay" { "trust = \"off\"\n" } else { "" };
             text.push_str(&format!(
-                "\n[[listener]]\nname = \"{name}\"\nrole = \"{role}\"\nlisten = {}\ntls = \"{tls}\"\n",
+                "\n[[listener]]\nname = \"{name}\"\nrole = \"{role}\"\nlisten = {}\ntls = \"{tls}\"\n{trust}",
                 listen(port)
             ));
         }

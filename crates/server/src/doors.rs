@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::access;
 use crate::assembly::{Assembly, Door, Speech};
-use crate::config::Tls;
+use crate::config::{Role, Tls};
 use crate::sessions::{Session, TooMany};
 use crate::smtp_answers::SmtpAnswers;
 use crate::smtp_driver;
@@ -50,6 +50,12 @@ async fn connection(mut stream: TcpStream, peer: SocketAddr, door: Arc<Door>, as
             return;
         }
     };
+    if door.config.role == Role::Gateway && !door.config.networks.iter().any(|network| network.contains(&peer)) {
+        refused("not from the gateway's networks");
+        tracing::info!(listener = door.config.name, %peer, "connection turned away: not from the gateway's networks");
+        turn_away(stream, &door, &smtp::reply::NOT_SERVED).await;
+        return;
+    }
     let session = match assembly.sessions.open(door.config.protocol(), peer) {
         Ok(session) => session,
         Err(reason) => {
@@ -58,7 +64,7 @@ async fn connection(mut stream: TcpStream, peer: SocketAddr, door: Arc<Door>, as
                 TooMany::FromAddress | TooMany::OfAccount | TooMany::Changed => "sessions from address",
             });
             tracing::info!(listener = door.config.name, %peer, %reason, "connection turned away");
-            turn_away(stream, &door).await;
+            turn_away(stream, &door, &smtp::reply::TOO_MANY_SESSIONS).await;
             return;
         }
     };
@@ -90,12 +96,7 @@ async fn serve_smtp(
     config: Arc<smtp::server::SessionConfig>,
     assembly: &Assembly,
 ) -> Result<(), smtp_driver::DriverError> {
-    let mut answers = SmtpAnswers::new(
-        assembly.delivery.clone(),
-        assembly.authenticator.clone(),
-        assembly.metrics.clone(),
-        door.config.client_certificates,
-    );
+    let mut answers = SmtpAnswers::new(assembly, door);
     let connection = Connection::Plain(stream);
     smtp_driver::serve(connection, config, door.tls.as_deref(), &mut session, &mut answers).await
 }
@@ -157,11 +158,11 @@ async fn who(stream: &mut TcpStream, peer: IpAddr, door: &Door) -> Result<IpAddr
 }
 
 /// Says why, where that can be said without a handshake, and closes.
-async fn turn_away(mut stream: TcpStream, door: &Door) {
+async fn turn_away(mut stream: TcpStream, door: &Door, reply: &smtp::reply::Reply) {
     let mut words = Vec::new();
     match (&door.speech, door.config.tls) {
         (_, Tls::Implicit) => {}
-        (Speech::Smtp(_), _) => smtp::reply::TOO_MANY_SESSIONS.print(&mut words),
+        (Speech::Smtp(_), _) => reply.print(&mut words),
         (Speech::Imap(_), _) => words.extend_from_slice(b"* BYE [UNAVAILABLE] too many sessions, come back later\r\n"),
     }
     let _ = stream.try_write(&words);

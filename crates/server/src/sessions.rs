@@ -20,6 +20,8 @@ pub struct SessionId(pub u64);
 pub enum Protocol {
     /// SMTP from other hosts.
     Relay,
+    /// SMTP from a content filter of ours.
+    Gateway,
     /// SMTP from our users.
     Submission,
     /// IMAP.
@@ -31,6 +33,7 @@ impl Protocol {
     pub fn word(self) -> &'static str {
         match self {
             Protocol::Relay => "relay",
+            Protocol::Gateway => "gateway",
             Protocol::Submission => "submission",
             Protocol::Imap => "imap",
         }

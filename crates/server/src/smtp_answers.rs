@@ -5,13 +5,15 @@ use std::time::Instant;
 
 use auth::sasl::External;
 use auth::{Identity, sasl};
-use delivery::{Delivery, Door, Incoming, Origin, Peer as Caller, TlsNames};
+use delivery::{Delivery, Incoming, Origin, Peer, TlsNames};
 use mail::{ForwardPath, Refusal, ReversePath, trace};
-use net::tls::Peer;
+use net::tls;
 use smtp::server::{Answer, Greeting, Question, Transaction};
 
+use crate::assembly::{Assembly, Door};
 use crate::authenticator::Authenticator;
-use crate::config::ClientCertificates;
+use crate::config::{ClientCertificates, PeerTrust, Role};
+use crate::operator::Operator;
 use crate::sessions::{Protocol, Session};
 use crate::smtp_driver::Answers;
 use crate::telemetry::{Metrics, OutcomeLabels};
@@ -21,6 +23,10 @@ pub struct SmtpAnswers {
     delivery: Delivery,
     authenticator: Arc<Authenticator>,
     metrics: Metrics,
+    /// Where operators are asked for certificates: who this one is.
+    operator: Option<Operator>,
+    /// Who brings the transaction that runs, as it was at MAIL.
+    peer: Peer,
     tls: Option<TlsNames>,
     identity: Option<Identity>,
     /// The identity gave proof by AUTH.
@@ -32,20 +38,22 @@ pub struct SmtpAnswers {
 
 impl SmtpAnswers {
     /// For a session in which nobody has signed in yet.
-    pub fn new(
-        delivery: Delivery,
-        authenticator: Arc<Authenticator>,
-        metrics: Metrics,
-        client_certificates: ClientCertificates,
-    ) -> SmtpAnswers {
+    pub fn new(assembly: &Assembly, door: &Door) -> SmtpAnswers {
+        let metrics = assembly.metrics.clone();
+        let operator = match (door.config.role, door.config.trust) {
+            (Role::Relay, PeerTrust::Required) => Some(Operator::new(assembly.trust.clone(), metrics.clone())),
+            _ => None,
+        };
         SmtpAnswers {
-            delivery,
-            authenticator,
+            delivery: assembly.delivery.clone(),
+            authenticator: assembly.authenticator.clone(),
             metrics,
+            operator,
+            peer: Peer::Unasked,
             tls: None,
             identity: None,
             authenticated: false,
-            client_certificates,
+            client_certificates: door.config.client_certificates,
             declared_octets: None,
             incoming: None,
         }
@@ -85,12 +93,28 @@ impl SmtpAnswers {
         Ok(identity)
     }
 
-    fn door(&self, session: &Session) -> Result<Door, Refusal> {
-        match (session.protocol(), &self.identity) {
-            (Protocol::Submission, Some(identity)) => Ok(Door::Submission(identity.clone())),
-            (Protocol::Relay, _) => Ok(Door::Relay(Caller::Unasked)),
-            // The session asks for a sign-in before it takes MAIL; without one nothing may come in by this door.
-            (Protocol::Submission | Protocol::Imap, _) => Err(Refusal::StoreTrouble),
+    fn door(&self, session: &Session) -> Result<delivery::Door, Refusal> {
+        match (session.protocol(), &self.identity, &self.operator, &self.peer) {
+            (Protocol::Submission, Some(identity), ..) => Ok(delivery::Door::Submission(identity.clone())),
+            (Protocol::Relay, _, None, Peer::Unasked) | (Protocol::Relay, _, Some(_), Peer::Operator(_)) => {
+                Ok(delivery::Door::Relay(self.peer.clone()))
+            }
+            (Protocol::Gateway, ..) => Ok(delivery::Door::Gateway),
+            // The session asks for a sign-in before it takes MAIL, and MAIL for an operator; without one nothing may come in
+            // by this door.
+            (Protocol::Submission | Protocol::Relay | Protocol::Imap, ..) => Err(Refusal::StoreTrouble),
+        }
+    }
+
+    async fn sender(&mut self, session: &Session, path: &ReversePath) -> Result<(), Refusal> {
+        match (&self.identity, &mut self.operator) {
+            (Some(identity), _) => self.delivery.sender(identity.acting_for, path).await,
+            (None, Some(operator)) => {
+                self.peer = Peer::Unasked;
+                self.peer = operator.sender(session, path).await?;
+                Ok(())
+            }
+            (None, None) => Ok(()),
         }
     }
 
@@ -124,7 +148,7 @@ impl SmtpAnswers {
         self.metrics.commit_seconds.observe(began.elapsed().as_secs_f64());
         let outcome = accepted.as_ref().map_or_else(Refusal::rule, |_| "accepted");
         self.metrics.messages.get_or_create(&OutcomeLabels { outcome }).inc();
-        let message = accepted?.message;
+        let delivery::Accepted { message, queued, .. } = accepted?;
         // The log keeps what Received does not say (RFC 6409 §8 lets a submission server hide it): where it came from.
         tracing::info!(
             session = session.id().0,
@@ -132,6 +156,8 @@ impl SmtpAnswers {
             peer = %session.peer(),
             octets = transaction.octets,
             recipients = transaction.envelope.recipients.len(),
+            queued,
+            operator = self.peer.name().unwrap_or_default(),
             "message accepted"
         );
         Ok(message)
@@ -154,12 +180,9 @@ impl Answers for SmtpAnswers {
                         Err(refusal) => refused(session, refusal),
                     };
                 }
-                match &self.identity {
-                    Some(identity) => match self.delivery.sender(identity.acting_for, &reverse_path).await {
-                        Ok(()) => Answer::SenderAccepted,
-                        Err(refusal) => refused(session, refusal),
-                    },
-                    None => Answer::SenderAccepted,
+                match self.sender(session, &reverse_path).await {
+                    Ok(()) => Answer::SenderAccepted,
+                    Err(refusal) => refused(session, refusal),
                 }
             }
             Question::Recipient(path) => match self.recipient(session, &path).await {
@@ -188,7 +211,10 @@ impl Answers for SmtpAnswers {
         self.incoming = None;
     }
 
-    async fn tls_established(&mut self, session: &Session, peer: &Peer) -> External {
+    async fn tls_established(&mut self, session: &Session, peer: &tls::Peer) -> External {
+        if let Some(operator) = &mut self.operator {
+            operator.shows(peer.chain.clone());
+        }
         self.tls = Some(TlsNames { version: peer.version.to_owned(), cipher: peer.cipher.clone() });
         if !self.client_certificates.are_asked_for() {
             return External::NotAsked;

@@ -240,7 +240,8 @@ fn a_configuration_is_checked_with_what_it_names() {
 #[test]
 fn a_host_that_takes_mail_and_names_no_postmaster_is_warned() {
     let place = Place::new();
-    let listener = "[[listener]]\nname = \"x\"\nrole = \"relay\"\ntls = \"none\"\nlisten = [\"127.0.0.1:0\"]\n";
+    let listener =
+        "[[listener]]\nname = \"x\"\nrole = \"relay\"\ntrust = \"off\"\ntls = \"none\"\nlisten = [\"127.0.0.1:0\"]\n";
     let server = "[log]\n[server]\nname = \"mail.a.example\"\ndata = \"data\"\n";
     for (text, warned) in [
         (format!("{server}{}", listener), true),

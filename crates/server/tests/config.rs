@@ -123,14 +123,15 @@ recipients_max = 10
         sceau.toml:14: limits.network.network: "10.0.0.0/40": invalid IP address syntax: write a network, as network = "192.0.2.0/24"
         sceau.toml:17: passwords.pepper: unknown key: remove it; known here: hashes_at_once, never_slowed
         sceau.toml:19: certificate.public.key: missing: write the path of a PEM file with the private key
-        sceau.toml:25: listener.relay.role: "relais" is not known: write one of "relay", "submission", "imap"
+        sceau.toml:23: listener: "relay" believes operators of the trust space only, and there is no [trust]: add [trust], or for development trust = "off" to the listener
+        sceau.toml:25: listener.relay.role: "relais" is not known: write one of "relay", "gateway", "submission", "imap"
         sceau.toml:26: listener.relay.listen: "0.0.0.0": invalid socket address syntax: write address and port, as "0.0.0.0:25" or "[::]:25"
         sceau.toml:26: listener.relay.listen: an integer where a text in quotes belongs: write a text in quotes
         sceau.toml:27: listener.relay.tls: "startls" is not known: write one of "starttls", "implicit", "none"
         sceau.toml:33: listener.imap.tls: passwords would travel in clear: users sign in under TLS only: write "implicit" or "starttls"
         sceau.toml:34: listener.imap.certificates: there is no certificate "heath": add a [[certificate]] of that name, or use one of: public
         sceau.toml:35: listener.imap.mechanisms: "CRAM-MD5": there is no such mechanism: write names, as "PLAIN" or "SCRAM-SHA-256"
-        sceau.toml:37: listener.imap.role: missing: write role = "relay", "submission" or "imap"
+        sceau.toml:37: listener.imap.role: missing: write role = "relay", "gateway", "submission" or "imap"
         sceau.toml:40: listener.imap.recipients_max: 10 is out of range: write a whole number from 100 to 100000"#]].assert_eq(&Config::parse(Path::new("sceau.toml"), text).unwrap_err().to_string());
 }
 

@@ -34,10 +34,10 @@ fn config(folder: &Path, limits: &str) -> Config {
          [admin]\nlisten = [\"127.0.0.1:0\"]\n\
          [limits]\n{limits}\n\
          [[certificate]]\nname = \"c\"\nchain = \"{}\"\nkey = \"{}\"\n\
-         [[listener]]\nname = \"relay\"\nrole = \"relay\"\nlisten = [\"127.0.0.1:0\"]\n\
+         [[listener]]\nname = \"relay\"\nrole = \"relay\"\ntrust = \"off\"\nlisten = [\"127.0.0.1:0\"]\n\
          [[listener]]\nname = \"imap\"\nrole = \"imap\"\nlisten = [\"127.0.0.1:0\"]\n\
          [[listener]]\nname = \"imaps\"\nrole = \"imap\"\nlisten = [\"127.0.0.1:0\"]\ntls = \"implicit\"\n\
-         [[listener]]\nname = \"proxied\"\nrole = \"relay\"\nlisten = [\"127.0.0.1:0\"]\nproxy_from = [\"127.0.0.0/8\"]\n",
+         [[listener]]\nname = \"proxied\"\nrole = \"relay\"\ntrust = \"off\"\nlisten = [\"127.0.0.1:0\"]\nproxy_from = [\"127.0.0.0/8\"]\n",
         files.server.chain.display(),
         files.server.key.display(),
     );

@@ -55,7 +55,7 @@ fn configuration(folder: &Path, port: u16, limits: &str) -> std::path::PathBuf {
     let text = format!(
         "[server]\nname = \"localhost\"\ndata = \"data\"\n[limits]\n{limits}\n\
          [[certificate]]\nname = \"c\"\nchain = \"{}\"\nkey = \"{}\"\n\
-         [[listener]]\nname = \"relay\"\nrole = \"relay\"\nlisten = [\"127.0.0.1:{port}\"]\n",
+         [[listener]]\nname = \"relay\"\nrole = \"relay\"\ntrust = \"off\"\nlisten = [\"127.0.0.1:{port}\"]\n",
         files.server.chain.display(),
         files.server.key.display()
     );

@@ -101,6 +101,11 @@ impl Hickory {
         Ok(Hickory { pool: build(servers)?, single, answer_time })
     }
 
+    /// The resolver itself, for a library that asks by it: cheap to clone, its cache shared.
+    pub(crate) fn resolver(&self) -> TokioResolver {
+        self.pool.clone()
+    }
+
     /// Asks. The pool takes the first SERVFAIL or REFUSED for the answer of all (hickory 0.26), so the servers are then
     /// asked one after the other.
     async fn lookup(&self, name: &Name, kind: RecordType) -> Result<Lookup, NetError> {

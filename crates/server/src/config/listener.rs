@@ -30,6 +30,20 @@ pub struct ListenerConfig {
     pub recipients_max: usize,
     /// Whether clients are asked for a certificate.
     pub client_certificates: ClientCertificates,
+    /// Who may connect to a gateway listener: others are turned away.
+    pub networks: Vec<IpNet>,
+    /// Whether a relay listener believes operators of the trust space only.
+    pub trust: PeerTrust,
+}
+
+/// Whom a relay listener believes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PeerTrust {
+    /// Operators of the trust space, by their certificates.
+    #[default]
+    Required,
+    /// Anybody: for development.
+    Off,
 }
 
 /// Whom a listener serves.
@@ -37,6 +51,8 @@ pub struct ListenerConfig {
 pub enum Role {
     /// SMTP from other hosts.
     Relay,
+    /// SMTP from a content filter of ours that stands in front: from its networks only, and nobody is asked for a certificate.
+    Gateway,
     /// SMTP from our users (RFC 6409).
     Submission,
     /// IMAP.
@@ -67,10 +83,15 @@ impl ListenerConfig {
     /// Reads one; `known` are the certificates there are, `believed` is what else may stand for a password.
     pub(super) fn read(section: &Section<'_>, known: &[String], believed: Believed) -> Option<ListenerConfig> {
         let name: Option<String> = section.required("name", "give the listener a name: logs use it");
-        let roles = [("relay", Role::Relay), ("submission", Role::Submission), ("imap", Role::Imap)];
+        let roles = [
+            ("relay", Role::Relay),
+            ("gateway", Role::Gateway),
+            ("submission", Role::Submission),
+            ("imap", Role::Imap),
+        ];
         let role = section.text("role").map(|_| section.choice("role", &roles, Role::Relay));
         if role.is_none() {
-            section.required::<String>("role", "write role = \"relay\", \"submission\" or \"imap\"");
+            section.required::<String>("role", "write role = \"relay\", \"gateway\", \"submission\" or \"imap\"");
         }
         let protections = [("starttls", Tls::StartTls), ("implicit", Tls::Implicit), ("none", Tls::None)];
         let tls = section.choice("tls", &protections, Tls::StartTls);
@@ -85,12 +106,36 @@ impl ListenerConfig {
         }
         if tls != Tls::None && known.is_empty() {
             let remedy =
-                "add a [[certificate]] (sceau certs dev DIR makes one for tests), or tls = \"none\" on a relay";
+                "add a [[certificate]] (sceau certs dev DIR makes one for tests), or tls = \"none\" on a gateway";
             section.fault("tls", "TLS needs a certificate and none is configured", remedy);
         }
-        if tls == Tls::None && role.is_some_and(|role| role != Role::Relay) {
+        if tls == Tls::None && matches!(role, Some(Role::Submission | Role::Imap)) {
             let remedy = "write \"implicit\" or \"starttls\"";
             section.fault("tls", "passwords would travel in clear: users sign in under TLS only", remedy);
+        }
+        let networks: Vec<IpNet> = section.list("networks", "write a network, as \"10.0.0.0/8\" or \"192.0.2.1/32\"");
+        match (role, networks.is_empty()) {
+            (Some(Role::Gateway), true) => {
+                section.fault(
+                    "networks",
+                    "missing: anybody could bring mail",
+                    "name the networks of the content filter",
+                );
+            }
+            (Some(role), false) if role != Role::Gateway => {
+                section.fault(
+                    "networks",
+                    "only a gateway is held to networks",
+                    "remove it, or write role = \"gateway\"",
+                );
+            }
+            _ => {}
+        }
+        let trust =
+            section.choice("trust", &[("required", PeerTrust::Required), ("off", PeerTrust::Off)], PeerTrust::Required);
+        if trust == PeerTrust::Required && tls == Tls::None && role == Some(Role::Relay) {
+            let remedy = "write tls = \"starttls\", or for development trust = \"off\"";
+            section.fault("tls", "operators are known by their certificates only", remedy);
         }
         let proxy_from = section.list("proxy_from", "write a network, as \"10.0.0.0/8\" or \"192.0.2.1/32\"");
         let mut mechanisms = section.list("mechanisms", "write names, as \"PLAIN\" or \"SCRAM-SHA-256\"");
@@ -128,15 +173,22 @@ impl ListenerConfig {
             mechanisms,
             recipients_max,
             client_certificates,
+            networks,
+            trust,
         })
     }
 }
 
 /// Faults that only show when all listeners are seen.
-pub(super) fn check_together(root: &Section<'_>, listeners: &[ListenerConfig]) {
+pub(super) fn check_together(root: &Section<'_>, listeners: &[ListenerConfig], has_trust: bool) {
     let mut names = BTreeSet::new();
     let mut addresses = BTreeSet::new();
     for listener in listeners {
+        if listener.role == Role::Relay && listener.trust == PeerTrust::Required && !has_trust {
+            let fault =
+                format!("\"{}\" believes operators of the trust space only, and there is no [trust]", listener.name);
+            root.fault("listener", fault, "add [trust], or for development trust = \"off\" to the listener");
+        }
         if !names.insert(&listener.name) {
             root.fault("listener", format!("two listeners are called \"{}\"", listener.name), "rename one");
         }

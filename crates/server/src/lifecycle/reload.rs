@@ -67,6 +67,7 @@ fn needing_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("trust", old.trust == new.trust),
         ("certificate", old.certificates == new.certificates),
         ("identity_provider", old.identity_provider == new.identity_provider),
+        ("receiving", old.receiving == new.receiving),
         ("listener", old.listeners == new.listeners),
     ];
     compared.into_iter().filter(|(_, same)| !same).map(|(key, _)| key).collect()

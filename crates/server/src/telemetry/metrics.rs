@@ -29,6 +29,8 @@ pub struct Metrics {
     pub password_hashes: Counter,
     /// Messages by outcome: `accepted`, or the rule that refused.
     pub messages: Family<OutcomeLabels, Counter>,
+    /// Verdicts on peers at MAIL: `trusted`, or the rule that refused.
+    pub peer_verdicts: Family<OutcomeLabels, Counter>,
     /// From end of data to the commit's answer.
     pub commit_seconds: Histogram,
     /// Forward-paths tried, by destination and outcome: `relayed`, `deferred`, `failed`.
@@ -67,7 +69,7 @@ struct OldestLabels {
 /// Destinations that have a name in the figures.
 pub const DESTINATIONS_NAMED: u32 = 100;
 
-/// `protocol`: `relay`, `submission`, `imap`.
+/// `protocol`: `relay`, `gateway`, `submission`, `imap`.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct SessionLabels {
     /// What the sessions speak.
@@ -136,6 +138,7 @@ impl Default for Metrics {
             sign_ins: Family::default(),
             password_hashes: Counter::default(),
             messages: Family::default(),
+            peer_verdicts: Family::default(),
             commit_seconds: seconds(),
             relay_attempts: Family::default(),
             trust_refreshes: Family::default(),
@@ -161,6 +164,7 @@ impl Metrics {
         registry.register("sign_ins", "Sign-ins by outcome", self.sign_ins.clone());
         registry.register("password_hashes", "Argon2id computations", self.password_hashes.clone());
         registry.register("messages", "Messages by outcome", self.messages.clone());
+        registry.register("peer_verdicts", "Verdicts on operators at MAIL", self.peer_verdicts.clone());
         let seconds = || Unit::Seconds;
         registry.register_with_unit("commit", "End of data to commit", seconds(), self.commit_seconds.clone());
         registry.register("relay_attempts", "Forward-paths tried by outcome", self.relay_attempts.clone());
