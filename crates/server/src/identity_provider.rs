@@ -22,6 +22,7 @@ use self::jws::{Jws, Shape};
 use self::keys::Key;
 use crate::config::identity_provider::{IdentityProviderConfig, TokenVerification, is_protected};
 use crate::machine::now;
+use crate::trust_space::authorities;
 
 /// How much the provider may say, and how long it may take: somebody waits to sign in.
 const LIMITS: HttpLimits = HttpLimits { octets_max: 256 * 1_024, time_max: Duration::from_secs(5) };
@@ -90,10 +91,7 @@ impl IdentityProvider {
     /// # Errors
     /// Files that cannot be read.
     pub fn open(config: &IdentityProviderConfig) -> anyhow::Result<IdentityProvider> {
-        let mut authorities = Vec::new();
-        for file in &config.authorities {
-            authorities.extend(certificates(file).with_context(|| format!("reading {}", file.display()))?);
-        }
+        let authorities = authorities::any(&config.authorities)?;
         let client = HttpClient::new(&authorities).context("identity_provider.authorities")?;
         let secret = match &config.introspection {
             None => None,
@@ -139,7 +137,8 @@ impl IdentityProvider {
     /// The claims of a token whose signature is good.
     async fn verified(&self, jws: &Jws<'_>) -> Result<claims::Claims, TokenFault> {
         let mut keys = self.keys().await?;
-        if !keys.iter().any(|key| key.may_be(jws)) {
+        // A key that is there under that name, and of another kind, is no new one.
+        if !keys.iter().any(|key| key.may_be(jws) || key.is_named_by(jws)) {
             keys = self.newer_keys(&keys).await?;
         }
         match keys.iter().any(|key| key.may_be(jws) && key.verifies(jws)) {
@@ -260,17 +259,4 @@ fn fresh<T>(kept: &Option<(Arc<T>, Instant)>) -> Option<Arc<T>> {
 
 fn away(what: &str, error: &HttpError) -> TokenFault {
     TokenFault::unavailable(format!("the provider's {what}: {error}"))
-}
-
-/// The certificates of a file, PEM or DER.
-fn certificates(file: &std::path::Path) -> anyhow::Result<Vec<Vec<u8>>> {
-    use rustls::pki_types::CertificateDer;
-    use rustls::pki_types::pem::PemObject;
-
-    let octets = std::fs::read(file)?;
-    let mut found = Vec::new();
-    for certificate in CertificateDer::pem_slice_iter(&octets) {
-        found.push(certificate.map_err(|error| anyhow::anyhow!("{error:?}"))?.to_vec());
-    }
-    Ok(if found.is_empty() { vec![octets] } else { found })
 }

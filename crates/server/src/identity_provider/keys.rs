@@ -93,6 +93,11 @@ impl Key {
         of_kind && (jws.key.is_none() || self.name == jws.key)
     }
 
+    /// Whether the token names this key.
+    pub fn is_named_by(&self, jws: &Jws<'_>) -> bool {
+        jws.key.is_some() && self.name == jws.key
+    }
+
     /// Whether the signature is this key's. The algorithm is the key's, whatever the token says.
     pub fn verifies(&self, jws: &Jws<'_>) -> bool {
         let (signed, signature) = (jws.signed.as_bytes(), &jws.signature);
