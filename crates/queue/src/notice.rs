@@ -7,8 +7,11 @@ use mail::envelope::{Envelope, ForwardPath, Notify, Recipient, ReversePath};
 use mail::notice::Notice;
 use store::{Staged, Store, StoreError, StructureId, Transaction, UnixMillis};
 
-use crate::Destination;
 use crate::entry::{NewMessage, insert_to};
+use crate::{Destination, Entry, Queued};
+
+/// Octets of a notice that are sent; the texts are ours, and shorter.
+pub const NOTICE_OCTETS_MAX: u64 = 256 << 10;
 
 /// A notice whose octets are staged.
 #[derive(Clone)]
@@ -53,5 +56,31 @@ impl StagedNotice {
             message_id: Some(self.notice.message_id()),
         };
         insert_to(tx, &new, &[recipient], now, |_| Ok(Destination::SmartHost))
+    }
+}
+
+/// A message that waits for the smart host, and is a notice for certain: what whoever speaks with the smart host asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueuedNotice {
+    message: Queued,
+    entries: Vec<Entry>,
+}
+
+impl QueuedNotice {
+    /// What was read of the queue, if it is a notice: to the smart host, from nobody, of no account.
+    pub fn of(message: Queued, entries: Vec<Entry>) -> Option<QueuedNotice> {
+        let is_for_smart_host = entries.iter().all(|entry| entry.destination == Destination::SmartHost);
+        let is_ours = message.account.is_none() && message.reverse_path == ReversePath::Null;
+        (is_for_smart_host && is_ours && !entries.is_empty()).then_some(QueuedNotice { message, entries })
+    }
+
+    /// The message.
+    pub fn message(&self) -> &Queued {
+        &self.message
+    }
+
+    /// Its forward-paths.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
     }
 }

@@ -7,6 +7,7 @@ mod problem;
 pub mod reader;
 mod receiving;
 mod relay;
+mod smart_host;
 mod surroundings;
 pub mod trust;
 
@@ -25,6 +26,7 @@ pub use problem::{Problem, Problems, Severity};
 use reader::Section;
 pub use receiving::{ReceivingConfig, SenderAuthentication};
 pub use relay::{RelayConfig, StaticRoute};
+pub use smart_host::{SignIn, Signing, SmartHostConfig};
 use trust::TrustConfig;
 
 /// Everything `sceau serve` needs to know.
@@ -192,6 +194,9 @@ impl Config {
         listener::check_together(root, &listeners, trust.is_some());
         let relay = root.optional_section("relay", |section| RelayConfig::read(section, &certificates));
         let receiving = root.section("receiving", ReceivingConfig::read);
+        if relay.is_some() && trust.is_none() {
+            root.fault("relay", "nobody would be believed, and nothing sent", "add the table [trust]");
+        }
         let server = root.section("server", |section| {
             let name = section.required("name", "write the host's full name, as name = \"mail.example.org\"");
             let data = section.path("data").unwrap_or_else(|| PathBuf::from("/var/lib/sceau"));

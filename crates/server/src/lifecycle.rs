@@ -24,6 +24,7 @@ use crate::config::Config;
 use crate::data_folder::DataFolder;
 use crate::doors;
 use crate::machine::now;
+use crate::outbound::Outbound;
 use crate::sessions::{Ending, Sessions};
 use crate::telemetry::{DESTINATIONS_NAMED, HTTP_LIMITS, Health, serve_http};
 use crate::trust_space::TrustSpace;
@@ -124,6 +125,13 @@ impl Server {
         until(&stopping, serve_admin_socket(socket, administration));
         if let Some(trust) = &assembly.trust {
             until(&stopping, trust.clone().run());
+        }
+        if let (Some(relay), Some(trust)) = (&assembly.config.relay, &assembly.trust) {
+            let (store, delivery) = (assembly.store.clone(), assembly.delivery.clone());
+            let (judge, metrics) = (trust.clone(), assembly.metrics.clone());
+            let outbound = Outbound::configured(&assembly.config, relay, store, delivery, judge, metrics)?;
+            // Counted with the sessions: what is being sent when the server stops has the same time to end.
+            tracker.spawn(outbound.run(tracker.clone(), stopping.clone()));
         }
         for (door, socket) in bound {
             let accepting = doors::accept(socket, door, assembly.clone(), tracker.clone(), stopping.clone());

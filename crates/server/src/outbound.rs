@@ -7,6 +7,7 @@
 //!   opening     connection, STARTTLS, whose certificate it is and for whom it speaks
 //!   link        pumps smtp::client::Session over the connection
 //!   transaction one message: envelope, content, what each forward-path was answered
+//!   smart_host  the other way, for notices alone
 //! ```
 
 mod configured;
@@ -15,6 +16,7 @@ mod link;
 mod opening;
 mod route;
 mod scheduler;
+mod smart_host;
 mod transaction;
 mod trouble;
 mod worker;
@@ -37,6 +39,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use self::judge::{Judge, Judging};
+pub use self::smart_host::{Signature, SmartHost};
 use crate::config::StaticRoute;
 use crate::telemetry::{Metrics, RelayLabels};
 
@@ -70,6 +73,8 @@ pub struct Parts {
     pub store: Store,
     /// Records outcomes, and tells senders.
     pub delivery: Delivery,
+    /// Takes the system's own notices; where there is none, they wait.
+    pub smart_host: Option<SmartHost>,
     /// Looks names up.
     pub resolver: Arc<dyn Resolver>,
     /// Shows our certificate.

@@ -10,6 +10,8 @@
 use std::path::{Path, PathBuf};
 
 use expect_test::expect;
+use policy::RetryPolicy;
+use queue::schedule::Limits;
 use server::config::{Config, Role, Tls};
 
 fn conf() -> PathBuf {
@@ -47,6 +49,15 @@ fn every_key_shown_as_a_default_is_one() {
             .collect();
         Config::parse(&file, &shown).unwrap_or_else(|problems| panic!("{problems}"));
     }
+}
+
+#[test]
+fn the_relay_of_the_single_host_has_the_defaults_shown() {
+    let relay = Config::load(&conf().join("single-host.toml")).unwrap().relay.unwrap();
+    assert_eq!((relay.port, relay.retry, relay.limits), (25, RetryPolicy::default(), Limits::default()));
+    assert_eq!((relay.routes.len(), relay.idle.as_secs()), (1, 10));
+    let smart_host = relay.smart_host.unwrap();
+    assert!(smart_host.sign_in.is_some() && smart_host.signing.is_some() && smart_host.sender.is_none());
 }
 
 #[test]

@@ -11,6 +11,7 @@ use queue::schedule::Limits;
 use smtp::client::Transfer;
 
 use super::reader::Section;
+use super::smart_host::SmartHostConfig;
 
 /// How mail leaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub struct RelayConfig {
     pub limits: Limits,
     /// How long a connection waits for more to the same destination.
     pub idle: Duration,
+    /// What takes the system's own notices.
+    pub smart_host: Option<SmartHostConfig>,
 }
 
 /// One `[[relay.route]]`.
@@ -79,6 +82,7 @@ impl RelayConfig {
             retry: section.section("retry", read_retry),
             idle: seconds(section, "idle_seconds", 0..=300, Duration::from_secs(10)),
             limits: read_limits(section),
+            smart_host: section.optional_section("smart_host", SmartHostConfig::read),
             certificate: certificate?,
         })
     }

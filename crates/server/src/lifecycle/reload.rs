@@ -65,6 +65,7 @@ fn needing_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("limits.reserve_megabytes", old.limits.reserve_octets == new.limits.reserve_octets),
         ("passwords", old.passwords == new.passwords),
         ("trust", old.trust == new.trust),
+        ("relay", old.relay == new.relay),
         ("certificate", old.certificates == new.certificates),
         ("identity_provider", old.identity_provider == new.identity_provider),
         ("receiving", old.receiving == new.receiving),

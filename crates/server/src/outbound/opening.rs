@@ -19,7 +19,7 @@ use super::route::Exchange;
 use super::trouble::{Lasting, Trouble};
 
 /// Time for a connection to be made: the kernel's own would be two minutes for each address.
-const CONNECT_TIME_MAX: Duration = Duration::from_secs(30);
+pub(super) const CONNECT_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// A session that takes messages for a domain.
 pub(super) struct Open {
@@ -139,18 +139,12 @@ impl Outbound {
         if self.is_ourselves(&link, address) {
             return Err(Trouble::for_good(Stage::Connect, Cause::MailLoop, "it is this server"));
         }
-        match link.next().await.map_err(trouble_at_opening)? {
-            Event::StartTls => {}
-            Event::Ready | Event::WantBody | Event::Done(_) => return Err(out_of_order()),
-        }
+        link.expect(Event::StartTls).await?;
         let shaken = link.shake_hands(&self.parts.tls, exchange.host.as_str()).await;
         let (mut link, peer) = shaken.map_err(|error| Trouble::of_handshake(&error))?;
         let (certificate, space) = self.judge(&peer.chain, &exchange.host, domain, place).await?;
         link.established();
-        match link.next().await.map_err(trouble_at_opening)? {
-            Event::Ready => {}
-            Event::StartTls | Event::WantBody | Event::Done(_) => return Err(out_of_order()),
-        }
+        link.expect(Event::Ready).await?;
         Ok(Open { link, place: place.clone(), transactions: 0, chain: peer.chain, certificate, space })
     }
 
@@ -203,12 +197,15 @@ fn worse(known: Option<Unopened>, next: Unopened) -> Unopened {
     told
 }
 
-fn trouble_at_opening(broken: Broken) -> Trouble {
-    broken.trouble(Stage::Greeting)
-}
-
-fn out_of_order() -> Trouble {
-    Trouble::new(Stage::Greeting, Cause::ProtocolError, "a session out of order")
+impl Link {
+    /// Goes on until this happens, while the session is being opened.
+    pub(super) async fn expect(&mut self, expected: Event) -> Result<(), Trouble> {
+        let event = self.next().await.map_err(|broken| broken.trouble(Stage::Greeting))?;
+        match std::mem::discriminant(&event) == std::mem::discriminant(&expected) {
+            true => Ok(()),
+            false => Err(Trouble::new(Stage::Greeting, Cause::ProtocolError, "a session out of order")),
+        }
+    }
 }
 
 impl Broken {

@@ -34,8 +34,16 @@ pub(super) struct Result {
     pub outcome: Outcome,
 }
 
+/// A message with its content.
+#[derive(Clone, Copy)]
+pub(super) struct Letter<'a> {
+    pub message: &'a Queued,
+    pub content: &'a BlobReader,
+}
+
 /// Sends a message to these forward-paths, in as few transactions as the server allows.
-pub(super) async fn send(link: &mut Link, message: &Queued, entries: Vec<Entry>, content: &BlobReader) -> Sent {
+pub(super) async fn send(link: &mut Link, letter: Letter<'_>, entries: Vec<Entry>) -> Sent {
+    let Letter { message, content } = letter;
     let mut sent = Sent { results: Vec::new(), broken: None, answered: false };
     let announced = link.announced().clone();
     let failed = |cause| Outcome::Failed { cause, answer: None };

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mail::dsn::Cause;
+use queue::notice::QueuedNotice;
 use queue::{Destination, Entry, Failure, Finish, Job, Plan, Queued, Stage, Tried};
-use store::{BlobReader, StoreError, UnixMillis};
+use store::{StoreError, UnixMillis};
 use tokio::sync::oneshot;
 
 use super::Outbound;
 use super::opening::{Open, Place, Unopened};
-use super::transaction::{self, Sent, outcome_of, send, unreadable};
+use super::transaction::{self, Letter, Sent, outcome_of, send, unreadable};
 use super::trouble::{Lasting, Trouble};
 
 /// Messages over one connection: it then begins anew, with certificates and addresses as they are by then.
@@ -113,14 +114,19 @@ impl Worker {
         let domain = match &self.destination {
             Destination::Domain(domain) => domain.clone(),
             Destination::SmartHost => {
-                let trouble = Trouble::new(Stage::Dns, Cause::Unreachable, "no smart host is configured");
-                let failure = failure(&trouble, &Place::default());
-                return (blame(entries, &Place::default(), &trouble, at), Finish::Unreachable(failure));
+                return match QueuedNotice::of(message.clone(), entries.clone()) {
+                    Some(notice) => self.outbound.send_notice(&notice, &content, at).await,
+                    None => {
+                        let trouble = Trouble::for_good(Stage::Dns, Cause::Operator, "it is no notice");
+                        (blame(entries, &Place::default(), &trouble, at), Finish::Went)
+                    }
+                };
             }
         };
+        let letter = Letter { message, content: &content };
         if let Some(mut open) = self.open.take() {
             if open.still_speaks_for(&self.outbound, &domain).await {
-                let sent = send(&mut open.link, message, entries.clone(), &content).await;
+                let sent = send(&mut open.link, letter, entries.clone()).await;
                 // Closed while nobody looked: that is nobody's failure.
                 if sent.answered || sent.broken.is_none() {
                     return self.conclude(open, sent, at);
@@ -130,7 +136,10 @@ impl Worker {
             }
         }
         match self.outbound.open(&domain).await {
-            Ok(open) => self.first(open, message, entries, &content, at).await,
+            Ok(mut open) => {
+                let sent = send(&mut open.link, letter, entries).await;
+                self.conclude(open, sent, at)
+            }
             Err(Unopened { trouble, place }) => {
                 let finish = match trouble.lasting {
                     Lasting::ForNow => Finish::Unreachable(failure(&trouble, &place)),
@@ -140,18 +149,6 @@ impl Worker {
                 (blame(entries, &place, &trouble, at), finish)
             }
         }
-    }
-
-    async fn first(
-        &mut self,
-        mut open: Open,
-        message: &Queued,
-        entries: Vec<Entry>,
-        content: &BlobReader,
-        at: UnixMillis,
-    ) -> (Vec<Tried>, Finish) {
-        let sent = send(&mut open.link, message, entries, content).await;
-        self.conclude(open, sent, at)
     }
 
     /// Keeps the connection where it holds, and says how the destination did.

@@ -13,6 +13,7 @@ mod answers;
 mod audit;
 mod content;
 mod delivered;
+mod notices;
 mod peer;
 mod route;
 mod world;

@@ -16,7 +16,7 @@ use queue::NewMessage;
 use queue::operate::Shown;
 use queue::schedule::Limits;
 use server::development_trust_space::{DevelopmentTrustSpace, Holder, Plan};
-use server::outbound::{Outbound, Parts, Settings};
+use server::outbound::{Outbound, Parts, Settings, SmartHost};
 use server::telemetry::Metrics;
 use smtp::client::Transfer;
 use store::account::NewAccount;
@@ -41,8 +41,9 @@ pub struct World {
     pub delivery: Delivery,
     pub metrics: Metrics,
     pub ann: AccountId,
-    structure: StructureId,
+    pub structure: StructureId,
     running: Option<Running>,
+    pub smart_host: Option<SmartHost>,
 }
 
 struct Running {
@@ -116,7 +117,19 @@ impl World {
         dns.zone("clinique.example", "@ MX 10 mx\nmx A 127.0.0.1\n");
         let trust = Current::new(space(&made));
         let metrics = Metrics::default();
-        World { _folder: folder, made, trust, dns, store, delivery, metrics, ann, structure, running: None }
+        World {
+            _folder: folder,
+            made,
+            trust,
+            dns,
+            store,
+            delivery,
+            metrics,
+            ann,
+            structure,
+            running: None,
+            smart_host: None,
+        }
     }
 
     /// How mail leaves here, to peers on this port.
@@ -143,6 +156,7 @@ impl World {
         let parts = Parts {
             store: self.store.clone(),
             delivery: self.delivery.clone(),
+            smart_host: self.smart_host.take(),
             resolver: Arc::new(resolver),
             tls: TlsClient::new(Some(self.made.certificate(Holder::OperatorA))).unwrap(),
             judge: Arc::new(self.trust.clone()),
