@@ -13,4 +13,5 @@ mod demo;
 mod documents;
 mod durability;
 mod idle;
+mod relay;
 mod security;

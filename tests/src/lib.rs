@@ -18,10 +18,12 @@
 pub mod imap;
 pub mod ledger;
 pub mod letter;
+pub mod postfix;
 pub mod preload;
 pub mod program;
 pub mod random;
 pub mod server;
+pub mod sink;
 pub mod smtp;
 pub mod welch;
 pub mod wire;

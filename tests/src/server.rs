@@ -1,5 +1,7 @@
 //! A running `sceau`, in a folder and on ports of its own, gone when dropped.
 
+mod template;
+
 use std::{
     collections::BTreeMap,
     fs::{self, File},
@@ -90,7 +92,7 @@ impl Server {
         Server::start_with(Options::default())
     }
 
-    /// A demo, new or on a folder that has one.
+    /// A demo on a folder that has one, or on a copy of one that proved itself: a new one takes several seconds.
     pub fn start_with(options: Options) -> Result<Server> {
         let (folder, temporary) = match options.folder {
             Some(folder) => (folder, None),
@@ -104,7 +106,9 @@ impl Server {
         if env_file.exists() {
             fs::remove_file(&env_file)?;
         }
-        fs::create_dir_all(&folder)?;
+        if !folder.join("demo.json").exists() {
+            template::copy_to(&folder)?;
+        }
         let log = File::create(folder.with_extension("log"))?;
         let mut command = Command::new(binary());
         command.arg("demo").arg("--dir").arg(&folder).args(["--port-base", &ports.base.to_string()]);
@@ -198,9 +202,20 @@ impl Deref for Server {
 }
 
 impl Doors {
-    /// A relay session (the role of port 25), without TLS.
+    /// A session that brings mail from outside without TLS: by the gateway, for other operators need a certificate.
     pub fn relay(&self) -> Result<Smtp> {
-        Smtp::plain(self.settings.address("SMTP_PORT"))
+        Smtp::plain(self.settings.address("GATEWAY_PORT"))
+    }
+
+    /// A session on a port for operators, under TLS, with the certificate of a case of the audit, after EHLO.
+    pub fn operator(&self, port: &str, case: &str) -> Result<Smtp> {
+        let files = |kind: &str| PathBuf::from(self.settings.get(&format!("{kind}_{case}")));
+        let trust = Trust::showing(Path::new(self.settings.get("CA_FILE")), &files("CERT"), &files("KEY"))?;
+        let mut smtp = Smtp::plain(self.settings.address(port))?;
+        smtp.expect("EHLO mx.client.example", 250)?;
+        let mut smtp = smtp.starttls(&trust)?;
+        smtp.expect("EHLO mx.client.example", 250)?;
+        Ok(smtp)
     }
 
     /// A submission session under TLS, signed in as USERn.
@@ -301,7 +316,9 @@ impl PortRange {
             let base = hundred * PORTS_PER_SERVER;
             let lock = File::create(locks.join(base.to_string()))?;
             let ours = lock.try_lock().is_ok();
-            if ours && (base..base + 12).all(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()) {
+            if ours
+                && (base..base + PORTS_PER_SERVER).all(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok())
+            {
                 return Ok(PortRange { base, _lock: lock });
             }
         }

@@ -9,8 +9,11 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, pki_types::ServerName};
-use rustls_pki_types::{CertificateDer, pem::PemObject};
+use rustls::{
+    ClientConfig, ClientConnection, ConfigBuilder, RootCertStore, StreamOwned, client::WantsClientCert,
+    pki_types::ServerName,
+};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use socket2::{Domain, Socket, Type};
 
 /// No answer of a healthy server takes longer.
@@ -28,17 +31,30 @@ impl Trust {
 
     /// Trusts the authorities of a PEM file, with the versions given.
     pub fn with_versions(authorities: &Path, versions: &[&'static rustls::SupportedProtocolVersion]) -> Result<Trust> {
-        let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_file_iter(authorities)? {
-            roots.add(certificate?)?;
-        }
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(versions)?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let config = trusting(authorities, versions)?.with_no_client_auth();
         Ok(Trust(Arc::new(config)))
     }
+
+    /// Trusts the authorities of a PEM file, and shows the certificate of another one with its chain.
+    pub fn showing(authorities: &Path, chain: &Path, key: &Path) -> Result<Trust> {
+        let chain = CertificateDer::pem_file_iter(chain)?.collect::<Result<Vec<_>, _>>()?;
+        let key = PrivateKeyDer::from_pem_file(key)?;
+        let config = trusting(authorities, rustls::ALL_VERSIONS)?.with_client_auth_cert(chain, key)?;
+        Ok(Trust(Arc::new(config)))
+    }
+}
+
+fn trusting(
+    authorities: &Path,
+    versions: &[&'static rustls::SupportedProtocolVersion],
+) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(authorities)? {
+        roots.add(certificate?)?;
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_protocol_versions(versions)?;
+    Ok(builder.with_root_certificates(roots))
 }
 
 /// A connection and what was read from it but not yet taken.

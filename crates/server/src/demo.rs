@@ -1,16 +1,25 @@
-//! `sceau demo`: a whole server in a folder of its own, that proves itself and then serves.
+//! `sceau demo`: two operators in a folder of their own, with DNS and trust space, that prove themselves and then serve.
 //!
 //! Everything runs in this one process: whatever ends it, SIGKILL too, ends everything. What must be known again at the
 //! next start (names and passwords) is in `demo.json`; what others read is in `demo.env`.
+//!
+//! ```text
+//! demo-data/                operator A: sceau.toml, demo.json, data; demo.env and the log of both
+//! demo-data/operator-b/     operator B: sceau.toml, demo.json, data
+//! demo-data/certificates/   what users are shown
+//! demo-data/trust-space/    what operators are shown, revocation lists, the white list
+//! ```
 
 mod client;
 mod environment;
+mod operator;
+mod outside;
 mod people;
 mod proof;
 mod seed;
 
 use std::fs;
-use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -18,10 +27,12 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 
-use self::people::People;
+use self::operator::{Operator, Surroundings};
+use self::people::{Counterpart, People};
 use crate::config::Config;
 use crate::data_folder::DataFolder;
 use crate::development_certificates::DevelopmentCertificates;
+use crate::development_trust_space::DevelopmentTrustSpace;
 use crate::lifecycle::Server;
 use crate::telemetry::start_logs_in_file;
 
@@ -45,24 +56,14 @@ pub struct Options {
     exit: bool,
 }
 
-/// The ports of a demo: those of the services, by their last two digits.
-#[derive(Clone, Copy, Debug)]
-struct Ports {
-    smtp: u16,
-    submission: u16,
-    submissions: u16,
-    imap: u16,
-    imaps: u16,
-    admin: u16,
-}
-
 /// The folder and what is in it.
 struct Place {
     folder: PathBuf,
-    config: PathBuf,
-    data: PathBuf,
+    a: Operator,
+    b: Operator,
     certificates: DevelopmentCertificates,
-    ports: Ports,
+    space: DevelopmentTrustSpace,
+    dns: SocketAddr,
     /// Held until the end: a second demo in one folder would take `demo.env` from the first.
     _taken: DataFolder,
 }
@@ -79,44 +80,36 @@ pub async fn run(options: Options) -> anyhow::Result<ExitCode> {
         Some(people) => people,
         None => People::invent(&place.folder)?,
     };
-    place.write_configuration(&people)?;
-    let config = Config::load(&place.config)?;
-    start_logs_in_file(&config.log, &place.folder.join("sceau.log"))?;
+    let counterpart = Counterpart::ensure(&place.folder_b())?;
+    place.write_configurations(&people, &counterpart)?;
+    let (config_a, config_b) = (Config::load(&place.a.config)?, Config::load(&place.b.config)?);
+    start_logs_in_file(&config_a.log, &place.folder.join("sceau.log"))?;
     say!("Sceau {} in {}", env!("CARGO_PKG_VERSION"), place.folder.display());
 
-    seed::ensure(&config, &people, options.accounts).await?;
-    let server = Server::start(config).await.context("another --port-base may help if a port is taken")?;
+    place.a.ports.ensure_free()?;
+    place.b.ports.ensure_free().context("operator B")?;
+    seed::ensure(&config_a, &people, options.accounts).await?;
+    seed::ensure_counterpart(&config_b, &counterpart).await?;
+    outside::serve_names(place.dns).await?;
+    let operators = Operators::start(config_a, config_b).await?;
     let mut held = true;
     if is_new || options.exit {
-        let proof = proof::run(&place, &people);
-        let outcome = tokio::time::timeout(PROOF_TIME_MAX, proof).await;
+        let scene = proof::Scene { place: &place, people: &people, counterpart: &counterpart, operators: &operators };
+        let outcome = tokio::time::timeout(PROOF_TIME_MAX, proof::run(&scene)).await;
         let outcome = outcome.unwrap_or_else(|_| Err(anyhow::anyhow!("not done within {PROOF_TIME_MAX:?}")));
         if let Err(error) = outcome {
             held = false;
             say!("  THE PROOF FAILED: {error:#}");
         }
     }
-    environment::write(&place, &people)?;
+    environment::write(&place, &people, &counterpart)?;
     if options.exit {
-        server.stop_now().await;
+        operators.stop_now().await;
         return Ok(if held { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
-    say!("\n{}", environment::settings_table(&place, &people));
+    say!("\n{}", environment::settings_table(&place, &people, &counterpart));
     say!("The log is in {}. Interrupt to stop.", place.folder.join("sceau.log").display());
-    Ok(server.until_stopped().await)
-}
-
-impl Ports {
-    fn from_base(base: u16) -> Ports {
-        Ports {
-            smtp: base + 25,
-            submission: base + 87,
-            submissions: base + 65,
-            imap: base + 43,
-            imaps: base + 93,
-            admin: base + 80,
-        }
-    }
+    Ok(operators.until_stopped().await)
 }
 
 impl Place {
@@ -128,62 +121,69 @@ impl Place {
         // Whoever waits for it waits for this start.
         let _ = fs::remove_file(folder.join("demo.env"));
         let certificates = DevelopmentCertificates::ensure(&folder.join("certificates"))?;
-        Ok(Place {
-            config: folder.join("sceau.toml"),
-            data: folder.join("data"),
+        let space = outside::ensure_trust_space(&folder.join("trust-space"))?;
+        let place = Place {
+            a: Operator::a(&folder, options.port_base, &space),
+            b: Operator::b(&folder.join("operator-b"), options.port_base, &space),
+            dns: SocketAddr::from((Ipv4Addr::LOCALHOST, options.port_base + 53)),
             certificates,
-            ports: Ports::from_base(options.port_base),
+            space,
             folder,
             _taken: taken,
-        })
-    }
-
-    /// Written at each start: ports may be others. Changes by hand belong into a copy.
-    fn write_configuration(&self, people: &People) -> anyhow::Result<()> {
-        let listen = |port: u16| match has_ipv6() {
-            true => format!("[\"{}:{port}\", \"[{}]:{port}\"]", Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST),
-            false => format!("[\"{}:{port}\"]", Ipv4Addr::LOCALHOST),
         };
-        let mut text = format!(
-            "# Written by `sceau demo` at each start. conf/single-host.toml explains every key.\n\
-             [server]\nname = \"localhost\"\ndata = {data}\npostmaster = \"{postmaster}\"\nstop_seconds = 5\n\n\
-             [log]\nlevel = \"info\"\n\n\
-             [admin]\nlisten = {admin}\n\n\
-             [limits]\nsessions = 9000\nsessions_per_account = 8000\n\n\
-             [[limits.network]]\nnetwork = \"127.0.0.0/8\"\nsessions_per_address = 8000\n\n\
-             [[limits.network]]\nnetwork = \"::1/128\"\nsessions_per_address = 8000\n\n\
-             [[certificate]]\nname = \"development\"\nchain = {chain}\nkey = {key}\n",
-            data = quoted(&self.data),
-            postmaster = people.user1.address,
-            admin = listen(self.ports.admin),
-            chain = quoted(&self.certificates.server.chain),
-            key = quoted(&self.certificates.server.key),
-        );
-        for (name, role, tls, port) in [
-            ("relay", "relay", "starttls", self.ports.smtp),
-            ("submission", "submission", "starttls", self.ports.submission),
-            ("submissions", "submission", "implicit", self.ports.submissions),
-            ("imap", "imap", "starttls", self.ports.imap),
-            ("imaps", "imap", "implicit", self.ports.imaps),
-        ] {
-            // Demonstrated without a trust space: anybody may connect from this machine.
-            let trust = if role == "relay" { "trust = \"off\"\n" } else { "" };
-            text.push_str(&format!(
-                "\n[[listener]]\nname = \"{name}\"\nrole = \"{role}\"\nlisten = {}\ntls = \"{tls}\"\n{trust}",
-                listen(port)
-            ));
-        }
-        write_whole(&self.config, &text, 0o644)
+        fs::create_dir_all(place.folder_b()).with_context(|| format!("creating {}", place.folder_b().display()))?;
+        Ok(place)
+    }
+
+    fn folder_b(&self) -> PathBuf {
+        self.folder.join("operator-b")
+    }
+
+    fn write_configurations(&self, people: &People, counterpart: &Counterpart) -> anyhow::Result<()> {
+        let around = Surroundings { certificates: &self.certificates, space: &self.space, dns: self.dns };
+        self.a.write_configuration(&people.user1.address, &self.b, &around)?;
+        self.b.write_configuration(&counterpart.user1.address, &self.a, &around)
     }
 }
 
-/// A TOML string; paths of the demo hold neither quotes nor backslashes.
-fn quoted(path: &Path) -> String {
-    format!("\"{}\"", path.display())
+/// Both servers, running.
+struct Operators {
+    a: Server,
+    b: Server,
 }
 
-fn has_ipv6() -> bool {
-    TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok()
+impl Operators {
+    /// Starts both, and lets them read the white list: who connects afterwards is judged.
+    async fn start(config_a: Config, config_b: Config) -> anyhow::Result<Operators> {
+        let start =
+            async |config| Server::start(config).await.context("another --port-base may help if a port is taken");
+        let operators = Operators { a: start(config_a).await?, b: start(config_b).await.context("operator B")? };
+        for server in [&operators.a, &operators.b] {
+            let trust = server.assembly().trust.as_ref().context("the demo's configuration has a trust space")?;
+            let refreshed = trust.refresh().await;
+            refreshed.revocation.map_err(anyhow::Error::msg).context("revocation lists")?;
+            refreshed.list.map_err(anyhow::Error::msg).context("the white list")?;
+        }
+        Ok(operators)
+    }
+
+    async fn stop_now(self) {
+        tokio::join!(self.a.stop_now(), self.b.stop_now());
+    }
+
+    /// Serves until both are stopped; where one ends by itself, the other is told to.
+    async fn until_stopped(self) -> ExitCode {
+        let until_stopped = async |server: Server| {
+            let status = server.until_stopped().await;
+            if status != ExitCode::SUCCESS {
+                let this = rustix::process::getpid();
+                let _ended_already = rustix::process::kill_process(this, rustix::process::Signal::TERM);
+            }
+            status
+        };
+        let (a, b) = tokio::join!(until_stopped(self.a), until_stopped(self.b));
+        if a == ExitCode::SUCCESS { b } else { a }
+    }
 }
 
 /// Written beside, then renamed into place: nobody reads half a file.

@@ -16,6 +16,7 @@ mod figures;
 mod mailboxes;
 mod memory;
 mod peer;
+mod relay;
 mod sending;
 mod signing_in;
 mod target;
@@ -130,6 +131,7 @@ const GROUPS: &[Group] = &[
     Group { name: "login", measure: signing_in::rates },
     Group { name: "mailbox", measure: mailboxes::large },
     Group { name: "body", measure: mailboxes::bodies },
+    Group { name: "relay", measure: relay::rates },
     Group { name: "message-memory", measure: memory::one_large_message },
     Group { name: "session-memory", measure: memory::idle_sessions },
 ];

@@ -56,7 +56,7 @@ impl Target {
         let domain = server.settings.get("LOAD_DOMAIN");
         Ok(Target {
             side: "ours",
-            smtp: server.settings.address("SMTP_PORT"),
+            smtp: server.settings.address("GATEWAY_PORT"),
             imaps: server.settings.address("IMAPS_PORT"),
             trust: server.trust.clone(),
             accounts: (1..=ACCOUNTS).map(|number| format!("user{number:04}@{domain}")).collect(),

@@ -1,5 +1,5 @@
 //! A mail client of a hundred lines, strangers' side of the proof: TLS with the authority's certificate alone, SMTP
-//! submission, IMAP.
+//! submission, IMAP; and another operator's side of port 25.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,19 +7,26 @@ use std::sync::Arc;
 use anyhow::{Context, bail, ensure};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use net::tls::{CertificateFiles, TlsClient};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
-/// A connection under TLS, by lines.
+/// A connection, by lines.
 pub struct Wire {
-    stream: BufReader<TlsStream<TcpStream>>,
+    stream: BufReader<Box<dyn Stream>>,
+    protection: String,
     tag: u32,
+    exists: u32,
 }
+
+/// A connection, in clear or under TLS.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 impl Wire {
     /// Connects to a port of this machine and verifies the name `localhost` against one authority.
@@ -33,19 +40,41 @@ impl Wire {
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let stream = TcpStream::connect(("127.0.0.1", port)).await?;
-        stream.set_nodelay(true)?;
         let connector = TlsConnector::from(Arc::new(config));
-        let stream = connector.connect(ServerName::try_from("localhost")?, stream).await?;
-        Ok(Wire { stream: BufReader::new(stream), tag: 0 })
-    }
-
-    /// `TLSv1_3 with TLS13_AES_256_GCM_SHA384`.
-    pub fn protection(&self) -> String {
-        let connection = self.stream.get_ref().get_ref().1;
+        let stream = connector.connect(ServerName::try_from("localhost")?, dial(port).await?).await?;
+        let connection = stream.get_ref().1;
         let version = connection.protocol_version().map_or_else(String::new, |version| format!("{version:?}"));
         let suite = connection.negotiated_cipher_suite().map_or_else(String::new, |one| format!("{:?}", one.suite()));
-        format!("{version}, {suite}")
+        Ok(Wire::over(Box::new(stream), format!("{version}, {suite}")))
+    }
+
+    /// Connects to a relay port of this machine as another operator does: STARTTLS, this certificate shown, the server's not
+    /// judged. Without a certificate it stays in clear.
+    pub async fn as_operator(port: u16, host: &str, certificate: Option<CertificateFiles>) -> anyhow::Result<Wire> {
+        let mut wire = Wire::over(Box::new(dial(port).await?), String::new());
+        wire.reply("220").await?;
+        wire.command("EHLO localhost", "250").await?;
+        let Some(certificate) = certificate else { return Ok(wire) };
+        wire.command("STARTTLS", "220").await?;
+        let client = TlsClient::new(Some(certificate))?;
+        let (stream, _unjudged) = client.connect(wire.stream.into_inner(), host).await?;
+        let mut wire = Wire::over(Box::new(stream), String::new());
+        wire.command("EHLO localhost", "250").await?;
+        Ok(wire)
+    }
+
+    fn over(stream: Box<dyn Stream>, protection: String) -> Wire {
+        Wire { stream: BufReader::new(stream), protection, tag: 0, exists: 0 }
+    }
+
+    /// `TLSv1_3, TLS13_AES_256_GCM_SHA384`.
+    pub fn protection(&self) -> &str {
+        &self.protection
+    }
+
+    /// Messages in the mailbox selected, as the server said last.
+    pub fn exists(&self) -> u32 {
+        self.exists
     }
 
     async fn send(&mut self, octets: &[u8]) -> anyhow::Result<()> {
@@ -59,7 +88,11 @@ impl Wire {
         self.stream.read_until(b'\n', &mut line).await?;
         ensure!(line.ends_with(b"\r\n"), "the server closed the connection");
         line.truncate(line.len() - 2);
-        String::from_utf8(line).context("the server sent no UTF-8")
+        let line = String::from_utf8(line).context("the server sent no UTF-8")?;
+        if let Some(number) = line.strip_prefix("* ").and_then(|line| line.strip_suffix(" EXISTS")) {
+            self.exists = number.parse().context("no number of messages")?;
+        }
+        Ok(line)
     }
 
     /// Reads an SMTP reply of any number of lines; it must have this code. Gives its last line.
@@ -77,6 +110,11 @@ impl Wire {
     pub async fn command(&mut self, command: &str, code: &str) -> anyhow::Result<String> {
         self.send(format!("{command}\r\n").as_bytes()).await?;
         self.reply(code).await
+    }
+
+    /// Sends an SMTP command and gives the last line of its reply, whatever it is.
+    pub async fn ask(&mut self, command: &str) -> anyhow::Result<String> {
+        self.command(command, "").await
     }
 
     /// Signs in to SMTP with AUTH PLAIN (RFC 4616).
@@ -135,15 +173,25 @@ impl Wire {
     /// Reads the literal of one FETCH, and to its OK.
     pub async fn imap_literal(&mut self, command: &str) -> anyhow::Result<Vec<u8>> {
         let tag = self.imap_begin(command).await?;
-        let line = self.line().await?;
-        let announced = line.strip_suffix('}').and_then(|line| line.rsplit_once('{')).map(|(_, number)| number);
-        let octets = announced.and_then(|number| number.parse().ok());
-        let Some(octets) = octets else { bail!("the server said: {line}") };
+        let octets = loop {
+            let line = self.line().await?;
+            ensure!(line.starts_with("* "), "the server said: {line}");
+            let announced = line.strip_suffix('}').and_then(|line| line.rsplit_once('{')).map(|(_, number)| number);
+            if let Some(octets) = announced.and_then(|number| number.parse().ok()) {
+                break octets;
+            }
+        };
         let mut literal = vec![0; octets];
         self.stream.read_exact(&mut literal).await?;
         self.imap_finish(&tag).await?;
         Ok(literal)
     }
+}
+
+async fn dial(port: u16) -> anyhow::Result<TcpStream> {
+    let stream = TcpStream::connect(("127.0.0.1", port)).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }
 
 /// An IMAP quoted string; what the demo quotes holds neither quotes nor backslashes.

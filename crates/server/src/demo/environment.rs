@@ -5,7 +5,9 @@ use std::path::Path;
 use comfy_table::{Table, presets};
 
 use super::Place;
-use super::people::{FIRST_DOMAIN, People};
+use super::outside::OTHER_DOMAIN;
+use super::people::{Counterpart, FIRST_DOMAIN, People};
+use crate::development_trust_space::Holder;
 
 /// Characters that a shell would read otherwise; `demo.env` holds none.
 const FORBIDDEN: [char; 7] = [' ', '"', '\'', '\\', '$', '#', '\n'];
@@ -22,9 +24,9 @@ pub fn check_path(folder: &Path) -> anyhow::Result<()> {
 }
 
 /// Writes `demo.env`, renamed into place: who sees it may connect.
-pub(super) fn write(place: &Place, people: &People) -> anyhow::Result<()> {
-    let ports = place.ports;
-    let lines: Vec<(&str, String)> = vec![
+pub(super) fn write(place: &Place, people: &People, counterpart: &Counterpart) -> anyhow::Result<()> {
+    let (ports, b) = (place.a.ports, place.b.ports);
+    let mut lines: Vec<(&str, String)> = vec![
         ("HOST", "127.0.0.1".to_owned()),
         ("SMTP_PORT", ports.smtp.to_string()),
         ("SUBMISSION_PORT", ports.submission.to_string()),
@@ -44,16 +46,30 @@ pub(super) fn write(place: &Place, people: &People) -> anyhow::Result<()> {
         ("LOAD_DOMAIN", FIRST_DOMAIN.to_owned()),
         ("LOAD_PASSWORD", people.load_password.clone()),
         ("PID", std::process::id().to_string()),
-        ("DATA_DIR", place.data.display().to_string()),
-        ("CONFIG", place.config.display().to_string()),
+        ("DATA_DIR", place.a.data.display().to_string()),
+        ("CONFIG", place.a.config.display().to_string()),
+        ("B_HOST", "127.0.0.1".to_owned()),
+        ("B_SMTP_PORT", b.smtp.to_string()),
+        ("B_SUBMISSION_PORT", b.submission.to_string()),
+        ("B_IMAPS_PORT", b.imaps.to_string()),
+        ("B_USER1", counterpart.user1.address.clone()),
+        ("B_MSS1", counterpart.user1.address.clone()),
+        ("B_PASSWORD1", counterpart.user1.password.clone()),
+        ("DNS_ADDR", place.dns.to_string()),
+        ("OTHER_DOMAIN", OTHER_DOMAIN.to_owned()),
     ];
-    let text: String = lines.iter().map(|(key, value)| format!("{key}={value}\n")).collect();
+    lines.extend(ports.gateway.map(|port| ("GATEWAY_PORT", port.to_string())));
+    let mut text: String = lines.iter().map(|(key, value)| format!("{key}={value}\n")).collect();
+    for (case, holder) in Holder::CASES {
+        let files = place.space.certificate(holder);
+        text.push_str(&format!("CERT_{case}={}\nKEY_{case}={}\n", files.chain.display(), files.key.display()));
+    }
     super::write_whole(&place.folder.join("demo.env"), &text, 0o600)
 }
 
 /// What to type into Thunderbird or Outlook.
-pub(super) fn settings_table(place: &Place, people: &People) -> String {
-    let ports = place.ports;
+pub(super) fn settings_table(place: &Place, people: &People, counterpart: &Counterpart) -> String {
+    let ports = place.a.ports;
     let mut accounts = Table::new();
     accounts.load_style(presets::UTF8_FULL_CONDENSED).set_header(["name", "address and user name", "password"]);
     for person in [&people.user1, &people.user2, &people.user3] {
@@ -78,10 +94,15 @@ pub(super) fn settings_table(place: &Place, people: &People) -> String {
     format!(
         "Settings for Thunderbird, Outlook and others, on this machine:\n{accounts}\n{servers}\n\
          Trust this authority first: {authority}\n\
-         Mail from other hosts: localhost:{smtp}. Metrics and health: http://localhost:{admin}/metrics\n\
+         Operators, by certificate: localhost:{smtp}. Metrics and health: http://localhost:{admin}/metrics\n\
+         At operator B: {b_address}, password {b_password}, IMAP on port {b_imaps}, SMTP on port {b_submissions}\n\
          All this for programs: {environment}",
         authority = place.certificates.authority.display(),
         smtp = ports.smtp,
+        b_address = counterpart.user1.address,
+        b_password = counterpart.user1.password,
+        b_imaps = place.b.ports.imaps,
+        b_submissions = place.b.ports.submissions,
         admin = ports.admin,
         environment = place.folder.join("demo.env").display(),
     )

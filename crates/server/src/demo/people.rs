@@ -7,6 +7,7 @@ use anyhow::Context;
 use auth::password::GeneratedSecret;
 use auth::password::generated::RANDOM_OCTETS;
 use net::{Randomness, SystemRandomness};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 const FILE: &str = "demo.json";
@@ -26,6 +27,14 @@ pub struct People {
     seeds: [[u8; RANDOM_OCTETS]; 2],
 }
 
+/// Who lives at operator B.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Counterpart {
+    /// The one person there.
+    pub user1: Person,
+    seed: [u8; RANDOM_OCTETS],
+}
+
 /// Someone with an account.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Person {
@@ -43,18 +52,13 @@ pub const FIRST_DOMAIN: &str = "hopital.example";
 /// The domain of the second structure.
 pub const SECOND_DOMAIN: &str = "cabinet.example";
 
+/// The domain of operator B.
+pub const B_DOMAIN: &str = "clinique.example";
+
 impl People {
     /// Those of an earlier start.
     pub fn load(folder: &Path) -> anyhow::Result<Option<People>> {
-        let path = folder.join(FILE);
-        match fs::read(&path) {
-            Ok(text) => {
-                let people = serde_json::from_slice(&text).with_context(|| format!("reading {}", path.display()))?;
-                Ok(Some(people))
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
-        }
+        load(folder)
     }
 
     /// New ones, kept before anything else knows them: a start that is cut off can be gone on with.
@@ -62,11 +66,6 @@ impl People {
         let mut seeds = [[0; RANDOM_OCTETS]; 2];
         seeds.iter_mut().for_each(|seed| SystemRandomness.fill(seed));
         let [load_password, other_password] = seeds.map(|seed| GeneratedSecret::new(&seed).expose().to_owned());
-        let person = |local_part: &str, domain: &str, name: &str, password: &str| Person {
-            address: format!("{local_part}@{domain}"),
-            name: name.to_owned(),
-            password: password.to_owned(),
-        };
         let people = People {
             user1: person("anne.martin", FIRST_DOMAIN, "Anne Martin", &load_password),
             user2: person("paul.durand", FIRST_DOMAIN, "Paul Durand", &load_password),
@@ -82,4 +81,41 @@ impl People {
     pub fn secrets(&self) -> [GeneratedSecret; 2] {
         self.seeds.map(|seed| GeneratedSecret::new(&seed))
     }
+}
+
+impl Counterpart {
+    /// Those of an earlier start, or new ones.
+    pub fn ensure(folder: &Path) -> anyhow::Result<Counterpart> {
+        if let Some(known) = load(folder)? {
+            return Ok(known);
+        }
+        let mut seed = [0; RANDOM_OCTETS];
+        SystemRandomness.fill(&mut seed);
+        let password = GeneratedSecret::new(&seed).expose().to_owned();
+        let user1 = person("claire.bernard", B_DOMAIN, "Claire Bernard", &password);
+        let counterpart = Counterpart { user1, seed };
+        super::write_whole(&folder.join(FILE), &serde_json::to_string_pretty(&counterpart)?, 0o600)?;
+        Ok(counterpart)
+    }
+
+    /// The secret behind the password.
+    pub fn secret(&self) -> GeneratedSecret {
+        GeneratedSecret::new(&self.seed)
+    }
+}
+
+fn load<T: DeserializeOwned>(folder: &Path) -> anyhow::Result<Option<T>> {
+    let path = folder.join(FILE);
+    match fs::read(&path) {
+        Ok(text) => {
+            let known = serde_json::from_slice(&text).with_context(|| format!("reading {}", path.display()))?;
+            Ok(Some(known))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
+    }
+}
+
+fn person(local_part: &str, domain: &str, name: &str, password: &str) -> Person {
+    Person { address: format!("{local_part}@{domain}"), name: name.to_owned(), password: password.to_owned() }
 }
