@@ -98,3 +98,51 @@ fn a_check_needs_a_list_and_says_what_it_found() {
         "{text}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_server_fetches_tells_and_refreshes() {
+    let place = Place::new();
+    let file = place.0.path().join("sceau.toml");
+    let text = fs::read_to_string(&file).unwrap() + "[admin]\nlisten = [\"127.0.0.1:0\"]\n";
+    fs::write(&file, text).unwrap();
+    let server = server::lifecycle::Server::start(server::config::Config::load(&file).unwrap()).await.unwrap();
+    let trust = server.assembly().trust.clone().unwrap();
+    for _ in 0..200 {
+        if trust.current().get().is_some() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert!(trust.current().get().is_some(), "at the start, without being asked");
+
+    let address = server.addresses().iter().find(|(name, _)| name == "admin").unwrap().1;
+    let client = net::http::HttpClient::new(&[]).unwrap();
+    let limits = net::http::HttpLimits { octets_max: 1 << 20, time_max: std::time::Duration::from_secs(10) };
+    let health = client.get(&format!("http://{address}/health/trust"), limits).await;
+    assert!(matches!(health, Err(net::http::HttpError::Status(status)) if status == 503), "the list is of 2025");
+    let ready = client.get(&format!("http://{address}/health/ready"), limits).await;
+    assert_eq!(ready.unwrap(), b"ready\n", "mail flows with an old list");
+    let figures = client.get(&format!("http://{address}/metrics"), limits).await.unwrap();
+    let figures = String::from_utf8(figures).unwrap();
+    for line in [
+        "sceau_trust_list_generated_seconds 1741877650",
+        "sceau_trust_list_domains 393",
+        "sceau_trust_list_faults 2",
+        "sceau_trust_list_stale 1",
+        "sceau_trust_refreshes_total{what=\"white list\",outcome=\"done\"} 1",
+    ] {
+        assert!(figures.lines().any(|found| found == line), "{line} in {figures}");
+    }
+
+    // Another list, fetched when somebody asks for it through the socket.
+    let list = fs::read_to_string(place.0.path().join("list.xml")).unwrap();
+    let list = list.replace("<Nom>patient.mssante.fr<", "<Nom>patients.mssante.fr<");
+    fs::write(place.0.path().join("list.xml"), list).unwrap();
+    let asked = tokio::task::spawn_blocking(move || {
+        place.asked(&["trust", "refresh"], 1);
+        (place.asked(&["trust", "show", "patients.mssante.fr"], 0), place)
+    });
+    let (shown, _place) = asked.await.unwrap();
+    assert!(shown.contains("CN=smtps1.ens.atos-infogerance.fr"), "{shown}");
+    server.stop_now().await;
+}
