@@ -25,5 +25,6 @@ pub mod random;
 pub mod server;
 pub mod sink;
 pub mod smtp;
+pub mod trusted;
 pub mod welch;
 pub mod wire;

@@ -79,7 +79,13 @@ impl World {
     }
 }
 
-async fn look(by: &SenderAuthentication, client: &str, sender: &str, message: &str, extent: Extent) -> Vec<MethodResult> {
+async fn look(
+    by: &SenderAuthentication,
+    client: &str,
+    sender: &str,
+    message: &str,
+    extent: Extent,
+) -> Vec<MethodResult> {
     let path = match sender {
         "" => ReversePath::Null,
         address => ReversePath::Address(address.parse().unwrap()),
@@ -114,13 +120,43 @@ async fn what_is_right_passes_and_what_is_not_is_named() {
     assert!(field.contains("spf=pass smtp.mailfrom=b.example; dkim=pass header.d=b.example header.s=s1 "), "{field}");
 
     for (client, sender, message, expected) in [
-        ("192.0.2.9", "bob@b.example", message.clone(), [("spf", "fail"), ("dkim", "pass"), ("dmarc", "pass"), ("arc", "none")]),
-        ("192.0.2.1", "bob@b.example", message.replace("Bonjour", "Bonsoir"), [("spf", "pass"), ("dkim", "fail"), ("dmarc", "pass"), ("arc", "none")]),
-        ("192.0.2.9", "bob@b.example", message.replace("Bonjour", "Bonsoir"), [("spf", "fail"), ("dkim", "fail"), ("dmarc", "fail"), ("arc", "none")]),
-        ("192.0.2.9", "bob@b.example", message.replace("Subject: Result", "Subject: x"), [("spf", "fail"), ("dkim", "fail"), ("dmarc", "fail"), ("arc", "none")]),
-        ("192.0.2.9", "bob@b.example", message.replace("s=s1", "s=s2"), [("spf", "fail"), ("dkim", "permerror"), ("dmarc", "fail"), ("arc", "none")]),
+        (
+            "192.0.2.9",
+            "bob@b.example",
+            message.clone(),
+            [("spf", "fail"), ("dkim", "pass"), ("dmarc", "pass"), ("arc", "none")],
+        ),
+        (
+            "192.0.2.1",
+            "bob@b.example",
+            message.replace("Bonjour", "Bonsoir"),
+            [("spf", "pass"), ("dkim", "fail"), ("dmarc", "pass"), ("arc", "none")],
+        ),
+        (
+            "192.0.2.9",
+            "bob@b.example",
+            message.replace("Bonjour", "Bonsoir"),
+            [("spf", "fail"), ("dkim", "fail"), ("dmarc", "fail"), ("arc", "none")],
+        ),
+        (
+            "192.0.2.9",
+            "bob@b.example",
+            message.replace("Subject: Result", "Subject: x"),
+            [("spf", "fail"), ("dkim", "fail"), ("dmarc", "fail"), ("arc", "none")],
+        ),
+        (
+            "192.0.2.9",
+            "bob@b.example",
+            message.replace("s=s1", "s=s2"),
+            [("spf", "fail"), ("dkim", "permerror"), ("dmarc", "fail"), ("arc", "none")],
+        ),
         ("192.0.2.1", "", message.clone(), all),
-        ("192.0.2.1", "x@none.b.example", "From: bob@b.example\r\n\r\nhello\r\n".to_owned(), [("spf", "none"), ("dkim", "none"), ("dmarc", "fail"), ("arc", "none")]),
+        (
+            "192.0.2.1",
+            "x@none.b.example",
+            "From: bob@b.example\r\n\r\nhello\r\n".to_owned(),
+            [("spf", "none"), ("dkim", "none"), ("dmarc", "fail"), ("arc", "none")],
+        ),
     ] {
         let found = look(&by, client, sender, &message, Extent::Whole).await;
         assert_eq!(words(&found), expected, "{client} {sender} {found:?}");
@@ -186,7 +222,9 @@ async fn silence_of_dns_costs_a_bounded_time_and_soon_none() {
 async fn what_cannot_be_read_is_no_reason_to_fail() {
     let world = World::new().await;
     let by = world.looking(PATIENT);
-    for message in ["", "\r\n", "no header at all", "From: \r\n\r\n", "DKIM-Signature: v=1\r\nFrom: bob@b.example\r\n\r\n"] {
+    for message in
+        ["", "\r\n", "no header at all", "From: \r\n\r\n", "DKIM-Signature: v=1\r\nFrom: bob@b.example\r\n\r\n"]
+    {
         let found = look(&by, "192.0.2.1", "bob@b.example", message, Extent::Whole).await;
         assert!(found.len() >= 4, "{message:?} {found:?}");
         assert!(!found.iter().any(|one| one.method == "dkim" && one.result == "pass"), "{message:?} {found:?}");

@@ -1,12 +1,15 @@
 //! What made other servers fail, tried on ours. Each test carries the name its class has in our list of requirements.
 
+mod backscatter;
 mod desync;
 mod headers;
 mod limits;
 mod logins;
 mod logs;
 mod mime;
+mod mutual_tls;
 mod names;
+mod relaying;
 mod smuggling;
 mod timing;
 
