@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use mail::Refusal;
 use mail::envelope::{Envelope, Recipient};
 use mail::mime::MessageIndex;
+use mail::{Address, ForwardPath, Refusal};
 use queue::{Bounce, NewMessage, Queued};
 use store::{AccountId, MailboxId, Staged, StoreError, StructureId, Transaction, UnixMillis};
 
 use crate::incoming::Record;
 use crate::recipient::{Way, trouble};
 use crate::trace_prefix::TracePrefix;
-use crate::{Delivery, Door, PreparedReport};
+use crate::{Delivery, Door, Peer, PreparedReport};
 
 /// Where the copies go.
 #[derive(Default)]
@@ -58,7 +58,7 @@ impl Destinations {
         trace: &TracePrefix,
         told: Told<'_>,
     ) -> Result<Option<PreparedReport>, Refusal> {
-        let Told { message, account, index, staged, now } = told;
+        let Told { door, message, account, index, staged, now } = told;
         let Some(structure) = self.structure_here else { return Ok(None) };
         let trace_prefix = trace.of_leaving();
         let about = Queued {
@@ -80,6 +80,9 @@ impl Destinations {
             trace_prefix,
         };
         let Some(bounce) = Bounce::delivered(about, &self.named_here, now) else { return Ok(None) };
+        if !delivery.may_tell(door, bounce.to()).await? {
+            return Ok(None);
+        }
         let mut original = bounce.about().trace_prefix.clone();
         let head = async { staged.open()?.read(0..HEADER_OCTETS_MAX.min(staged.octets())).await };
         original.extend(head.await.map_err(|error: StoreError| trouble(&error))?);
@@ -87,8 +90,23 @@ impl Destinations {
     }
 }
 
+impl Delivery {
+    /// Whether the sender's name is vouched for, or at least one of ours: a gateway or a listener that asks nobody may name
+    /// any sender, and a report would go to who never wrote.
+    async fn may_tell(&self, door: &Door, sender: &Address) -> Result<bool, Refusal> {
+        match door {
+            Door::Submission(_) | Door::Append | Door::Relay(Peer::Operator(_)) => Ok(true),
+            Door::Gateway | Door::Relay(Peer::Unasked) => {
+                let way = self.way_of_report(&ForwardPath::Address(sender.clone())).await;
+                Ok(matches!(way, Ok(Way::Here(_))))
+            }
+        }
+    }
+}
+
 /// What a report of success tells of.
 pub(crate) struct Told<'a> {
+    pub(crate) door: &'a Door,
     pub(crate) message: &'a str,
     pub(crate) account: Option<AccountId>,
     pub(crate) index: &'a MessageIndex,

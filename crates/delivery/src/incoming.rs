@@ -141,7 +141,7 @@ impl Incoming {
         let results = rules.results(look).await?;
         let now = delivery.shared.surroundings.now();
         let trace = TracePrefix::new(door, origin, envelope, host, message, now).with_results(results);
-        let told = Told { message, account: door.account(), index: message_index, staged: &staged, now };
+        let told = Told { door, message, account: door.account(), index: message_index, staged: &staged, now };
         let report = destinations.report(delivery, envelope, &trace, told).await?;
 
         let leaving = Leaving {

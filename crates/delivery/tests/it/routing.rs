@@ -192,6 +192,21 @@ async fn success_is_told_when_asked_for_and_to_nobody_but_the_sender() {
 }
 
 #[tokio::test]
+async fn s22_success_is_told_to_nobody_whose_name_is_not_vouched_for() {
+    let success = Some(Notify::On { success: true, failure: false, delay: false });
+    for (sender, told) in [("victim@b.example", 0), ("ann@a.example", 1)] {
+        for door in [Door::Gateway, Door::Relay(Peer::Unasked)] {
+            let world = world(|_| {}).await;
+            let mut envelope = envelope(sender, &["bob@c.example"]);
+            envelope.recipients[0].notify = success;
+            world.bring(door, &envelope, "Subject: Result\r\n\r\nhello\r\n").await.unwrap();
+            assert_eq!(world.texts(world.ann).await.len(), told, "{sender}");
+            assert!(queued(&world).await.is_empty(), "{sender}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_trace_tells_who_brought_it_and_what_was_found() {
     let world = world(|_| {}).await;
     let letter = "Authentication-Results: mx.a.example; x-mssante=pass\r\nFrom: eve@elsewhere.example\r\n\r\nhello\r\n";
