@@ -31,8 +31,18 @@ pub struct Heard {
     pub bodies: Vec<Vec<u8>>,
     /// Recipients of accepted messages.
     pub accepted: Vec<String>,
+    /// The same, one by one.
+    pub taken: Vec<Taken>,
     /// How many certificates clients showed.
     pub client_chain: usize,
+}
+
+/// A recipient of an accepted message.
+pub struct Taken {
+    /// The line of RCPT.
+    pub recipient: String,
+    /// Nothing was said on that connection afterwards: perhaps our answer was not heard.
+    pub was_last: bool,
 }
 
 /// How it behaves.
@@ -98,6 +108,7 @@ impl Peer {
                     behaviour: shared.clone(),
                     heard: listening.clone(),
                     input: Vec::new(),
+                    said_after: Vec::new(),
                 };
                 sessions.spawn(session.run());
             }
@@ -121,6 +132,8 @@ struct Session {
     behaviour: Arc<Mutex<Behaviour>>,
     heard: Arc<Mutex<Heard>>,
     input: Vec<u8>,
+    /// What was taken last, by number.
+    said_after: Vec<usize>,
 }
 
 impl Session {
@@ -136,6 +149,9 @@ impl Session {
         let mut recipients: Vec<String> = Vec::new();
         loop {
             let line = self.line().await?;
+            for taken in self.said_after.drain(..) {
+                self.heard.lock().unwrap().taken[taken].was_last = false;
+            }
             let verb = line.split([' ', ':']).next().unwrap().to_ascii_uppercase();
             if protected {
                 self.heard.lock().unwrap().commands.push(line.clone());
@@ -224,7 +240,14 @@ impl Session {
             Some(DROP) => return Err(std::io::ErrorKind::ConnectionReset.into()),
             Some(answer) => self.say(answer).await?,
             None => {
-                self.heard.lock().unwrap().accepted.append(recipients);
+                {
+                    let mut heard = self.heard.lock().unwrap();
+                    for recipient in recipients.iter() {
+                        self.said_after.push(heard.taken.len());
+                        heard.taken.push(Taken { recipient: recipient.clone(), was_last: true });
+                    }
+                    heard.accepted.append(recipients);
+                }
                 self.say("250 2.0.0 taken\r\n").await?;
             }
         }
