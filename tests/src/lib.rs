@@ -23,6 +23,7 @@ pub mod preload;
 pub mod program;
 pub mod random;
 pub mod server;
+pub mod serving;
 pub mod sink;
 pub mod smtp;
 pub mod trusted;

@@ -112,6 +112,18 @@ impl Postfix {
         }
     }
 
+    /// Waits until it logged a line with these words.
+    pub fn logs(&self, words: &str) -> Result<String> {
+        let begun = Instant::now();
+        loop {
+            if let Some(line) = self.log().lines().find(|line| line.contains(words)) {
+                return Ok(line.to_owned());
+            }
+            ensure!(begun.elapsed() < PATIENCE, "Postfix did not log {words}:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// What it logged.
     #[must_use]
     pub fn log(&self) -> String {

@@ -1,7 +1,14 @@
 //! Debian's Postfix as the other operator: certificates required and verified on both sides.
 
+use std::process::{Child, Command, Stdio};
+
 use anyhow::{Context, Result, ensure};
-use tests::{letter, postfix::Postfix, server::Server};
+use tests::{
+    letter,
+    postfix::{ADDRESS, Postfix},
+    server::{Doors, Options, Server},
+    serving::Serving,
+};
 
 /// Somebody who lives at Postfix.
 const THERE: &str = "paul@ailleurs.example";
@@ -158,5 +165,67 @@ fn what_is_put_off_is_tried_again_and_what_is_refused_comes_back() -> Result<()>
     let report = String::from_utf8_lossy(&report).into_owned();
     ensure!(report.contains("Action: failed") && report.contains("Status: 5.1.6"), "{report}");
     ensure!(report.contains(&name), "whose report is it?\n{report}");
+    Ok(())
+}
+
+#[test]
+fn content_goes_in_chunks_where_both_sides_want_it() -> Result<()> {
+    let folder = tempfile::TempDir::with_prefix("sceau-chunks-")?;
+    let demo = Server::start_with(Options { folder: Some(folder.path().join("data")), ..Options::default() })?;
+    let doors = Doors::clone(&demo);
+    drop(demo);
+    let port = doors.settings.address("B_SMTP_PORT").port();
+    let relay = format!(
+        "transfer = \"chunks\"\nidle_seconds = 0\nroute = [{{ domain = \"ailleurs.example\", host = \"{ADDRESS}\", port = {port} }}]\n"
+    );
+    let _serving = Serving::start(&doors, &relay)?;
+    let ours = doors.settings.get("MSS1");
+    for (more, verb) in [("", " bdat="), ("smtpd_discard_ehlo_keywords = chunking\n", " data=1 ")] {
+        let postfix = Postfix::start_with(&doors, more)?;
+        let sent = letter::with_attachment(ours, THERE, 300_000);
+        let reply = doors.submission(1)?.send(ours, &[THERE], &sent)?;
+        ensure!(reply.is_ok(), "{reply:?}");
+        let delivered = postfix.delivers(1, &message_id(&sent)?)?;
+        ensure!(is_intact(&delivered[0], &sent), "other octets arrived than were sent");
+        let told = postfix.logs("starttls=1 ")?;
+        ensure!(told.contains("disconnect") && told.contains(verb), "not {verb}: {told}");
+    }
+    Ok(())
+}
+
+/// Postfix's own sink, which knows no TLS; ended when dropped.
+struct SmtpSink(Child);
+
+impl Drop for SmtpSink {
+    fn drop(&mut self) {
+        let _ended_already = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_peer_without_tls_gets_nothing_and_the_message_waits_with_the_cause() -> Result<()> {
+    let server = Server::start()?;
+    let port = server.settings.address("B_SMTP_PORT").port();
+    // As it comes; refusing EHLO; slow.
+    for more in [&[] as &[&str], &["-f", "EHLO"], &["-w", "1"]] {
+        let mut sink = Command::new("smtp-sink");
+        sink.args(["-u", "nobody"]).args(more).args([&format!("{ADDRESS}:{port}"), "10"]);
+        let _sink = SmtpSink(sink.stdin(Stdio::null()).stderr(Stdio::null()).spawn()?);
+        let ours = server.settings.get("MSS1");
+        let name = letter::unique_name();
+        let reply = server.submission(1)?.send(ours, &[THERE], &letter::named(ours, THERE, &name, 1_000))?;
+        ensure!(reply.is_ok(), "{reply:?}");
+        let begun = std::time::Instant::now();
+        loop {
+            let listed = server.run(&["queue", "list", "--json"])?.out;
+            if listed.contains("tls-required") {
+                break;
+            }
+            ensure!(begun.elapsed() < super::PATIENCE, "{more:?}: not tls-required:\n{listed}");
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        ensure!(server.run(&["queue", "fail", "all"])?.status.success());
+    }
     Ok(())
 }

@@ -2,18 +2,16 @@
 //! connections; ours, and Postfix to the same sink.
 
 use std::{
-    fs,
-    net::{Ipv4Addr, SocketAddr, TcpStream},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    time::{Duration, Instant},
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
 };
 
 use anyhow::{Result, ensure};
 use tests::{
     letter,
     postfix::Postfix,
-    server::{Doors, Options, Server, binary},
+    server::{Doors, Options, Server},
+    serving::Serving,
     sink::Sink,
     smtp::Smtp,
 };
@@ -49,14 +47,19 @@ pub fn rates(figures: &mut Figures, target: &mut Target, plan: &Plan) -> Result<
 }
 
 fn ours(doors: &Doors, connections: usize, plan: &Plan) -> Result<f64> {
-    let server = Serving::start(doors, connections)?;
+    let port = doors.settings.address("B_SMTP_PORT").port();
+    let relay = format!(
+        "connections = {connections}\nconnections_per_destination = {connections}\n\
+         route = [{{ domain = \"ailleurs.example\", host = \"{SINK}\", port = {port} }}]\n"
+    );
+    let server = Serving::start(doors, &relay)?;
     let sender = doors.settings.get("USER1");
     fill(sender, plan, || {
         let (name, password) = doors.user(1);
         Smtp::signed_in(doors.settings.address("SUBMISSIONS_PORT"), &doors.trust, name, password)
     })?;
     let sink = sink(doors, "CERT_OTHER_DOMAIN", "KEY_OTHER_DOMAIN")?;
-    let retried = tests::server::run(&server.config, &["queue", "retry", "all"])?;
+    let retried = tests::server::run(server.config(), &["queue", "retry", "all"])?;
     ensure!(retried.status.success(), "queue retry: {}", retried.err);
     measured(&sink, connections, plan)
 }
@@ -112,42 +115,4 @@ fn fill(sender: &str, plan: &Plan, connect: impl Fn() -> Result<Smtp> + Sync) ->
         let filling: Vec<_> = (0..FILLERS).map(|_| scope.spawn(fill)).collect();
         filling.into_iter().try_for_each(|one| one.join().map_err(|_| anyhow::anyhow!("a session panicked"))?)
     })
-}
-
-/// Our server with the demo's settings, but for the number of connections and where everything goes.
-struct Serving {
-    process: Child,
-    config: PathBuf,
-}
-
-impl Serving {
-    fn start(doors: &Doors, connections: usize) -> Result<Serving> {
-        let written = Path::new(doors.settings.get("CONFIG"));
-        let port = doors.settings.address("B_SMTP_PORT").port();
-        let relay = format!(
-            "[relay]\nconnections = {connections}\nconnections_per_destination = {connections}\n\
-             route = [{{ domain = \"ailleurs.example\", host = \"{SINK}\", port = {port} }}]\n"
-        );
-        let config = written.with_file_name("bench.toml");
-        fs::write(&config, fs::read_to_string(written)?.replace("[relay]\n", &relay))?;
-        let log = fs::File::create(config.with_extension("log"))?;
-        let mut command = Command::new(binary());
-        command.arg("serve").arg("--config").arg(&config).env("SCEAU_LOG", "warn");
-        let process = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
-        let serving = Serving { process, config };
-        let begun = Instant::now();
-        while TcpStream::connect(doors.settings.address("SUBMISSIONS_PORT")).is_err() {
-            let said = || fs::read_to_string(serving.config.with_extension("log")).unwrap_or_default();
-            ensure!(begun.elapsed() < Duration::from_secs(30), "sceau serve does not listen:\n{}", said());
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Ok(serving)
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ended_already = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
