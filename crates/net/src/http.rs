@@ -12,12 +12,13 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT};
 use hyper::{Method, Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::sign::SingleCertAndKey;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::tls::crypto_provider;
+use crate::tls::{CertificateFiles, crypto_provider};
 
 /// Fetches under some authorities.
 #[derive(Clone)]
@@ -46,6 +47,9 @@ pub enum HttpError {
     /// The authorities given cannot be used.
     #[error("an authority cannot be used: {0}")]
     Authority(String),
+    /// The certificate we are to show cannot be used.
+    #[error("our certificate cannot be used: {0}")]
+    Certificate(String),
     /// It took longer than [`HttpLimits::time_max`].
     #[error("no whole answer in time")]
     TooSlow,
@@ -69,6 +73,14 @@ impl HttpClient {
     /// # Errors
     /// [`HttpError::Authority`].
     pub fn new(authorities: &[Vec<u8>]) -> Result<HttpClient, HttpError> {
+        HttpClient::showing(authorities, None)
+    }
+
+    /// [`HttpClient::new`], showing a certificate of ours to servers that ask for one. Its files are read once.
+    ///
+    /// # Errors
+    /// [`HttpError::Authority`]; [`HttpError::Certificate`].
+    pub fn showing(authorities: &[Vec<u8>], certificate: Option<&CertificateFiles>) -> Result<HttpClient, HttpError> {
         if authorities.is_empty() {
             return Ok(HttpClient { tls: None });
         }
@@ -80,8 +92,14 @@ impl HttpClient {
         let config = ClientConfig::builder_with_provider(Arc::new(crypto_provider()))
             .with_safe_default_protocol_versions()
             .map_err(refused)?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+            .with_root_certificates(roots);
+        let config = match certificate {
+            None => config.with_no_client_auth(),
+            Some(files) => {
+                let certified = files.certified().map_err(|error| HttpError::Certificate(error.to_string()))?;
+                config.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(certified)))
+            }
+        };
         Ok(HttpClient { tls: Some(Arc::new(config)) })
     }
 

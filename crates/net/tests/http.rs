@@ -1,11 +1,12 @@
 //! Fetching by HTTP from servers that answer as they like.
 
-#![allow(clippy::unwrap_used, reason = "tests fail loudly")]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests fail loudly, and write their certificates")]
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use net::http::{HttpClient, HttpError, HttpLimits};
+use net::tls::{CertificateFiles, ClientCertificates, TlsServer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -138,4 +139,38 @@ async fn https_is_believed_under_the_given_authority_only() {
     assert!(matches!(other.get(&url, LIMITS).await, Err(HttpError::Connection(_))));
     assert!(matches!(client().get(&url, LIMITS).await, Err(HttpError::NoAuthority)));
     assert!(matches!(HttpClient::new(&[b"nonsense".to_vec()]), Err(HttpError::Authority(_))));
+}
+
+#[tokio::test]
+async fn a_certificate_of_ours_is_shown_to_servers_that_ask() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, names: &[&str]| {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let names = names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let made = rcgen::CertificateParams::new(names).unwrap().self_signed(&key).unwrap();
+        let file = |ending: &str| folder.path().join(format!("{name}.{ending}"));
+        std::fs::write(file("pem"), made.pem()).unwrap();
+        std::fs::write(file("key"), key.serialize_pem()).unwrap();
+        (CertificateFiles { chain: file("pem"), key: file("key") }, made.der().to_vec())
+    };
+    let (server_files, authority) = write("server", &["localhost"]);
+    let (our_files, our_certificate) = write("us", &["us.example"]);
+    let asked = ClientCertificates::Requested { hints: Vec::new() };
+    let server = TlsServer::open(vec![server_files], asked).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://localhost:{}/", listener.local_addr().unwrap().port());
+    let serving = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let (mut stream, peer) = server.accept(stream).await.unwrap();
+        let _ = stream.read(&mut [0; 4_096]).await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+        let _ = stream.shutdown().await;
+        peer.chain
+    });
+    let client = HttpClient::showing(std::slice::from_ref(&authority), Some(&our_files)).unwrap();
+    client.post_authorized(&url, "text/plain", Vec::new(), "Basic eDp5", LIMITS).await.unwrap();
+    assert_eq!(serving.await.unwrap(), [our_certificate]);
+    std::fs::write(&our_files.key, "").unwrap();
+    let refused = HttpClient::showing(&[authority], Some(&our_files));
+    assert!(matches!(refused, Err(HttpError::Certificate(_))));
 }

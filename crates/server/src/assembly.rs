@@ -111,8 +111,10 @@ impl Assembly {
     fn asked_of_clients(&self, listener: &ListenerConfig) -> ClientCertificates {
         let operators = listener.role == Role::Relay && listener.trust == PeerTrust::Required;
         let hints = || self.trust.as_ref().map_or_else(Vec::new, |trust| trust.hints());
+        let names: Vec<String> = listener.client_certificates_for.iter().map(|name| name.to_string()).collect();
         match operators || listener.client_certificates.are_asked_for() {
             false => ClientCertificates::Ignored,
+            true if !names.is_empty() => ClientCertificates::RequestedUnder { names, hints: hints() },
             true => ClientCertificates::Requested { hints: hints() },
         }
     }

@@ -183,7 +183,7 @@ impl Config {
             Some((name?, files))
         });
         let identity_provider = root.optional_section("identity_provider", |section| {
-            let provider = IdentityProviderConfig::read(section)?;
+            let provider = IdentityProviderConfig::read(section, &certificates)?;
             if look == Look::Around {
                 surroundings::identity_provider(section, &provider);
             }

@@ -92,7 +92,8 @@ impl IdentityProvider {
     /// Files that cannot be read.
     pub fn open(config: &IdentityProviderConfig) -> anyhow::Result<IdentityProvider> {
         let authorities = authorities::any(&config.authorities)?;
-        let client = HttpClient::new(&authorities).context("identity_provider.authorities")?;
+        let client = HttpClient::showing(&authorities, config.certificate.as_ref());
+        let client = client.context("identity_provider")?;
         let secret = match &config.introspection {
             None => None,
             Some(us) => {

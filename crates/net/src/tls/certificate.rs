@@ -79,6 +79,11 @@ impl CertificateFiles {
         })
     }
 
+    /// Reads and checks both files, for who only shows them.
+    pub(crate) fn certified(&self) -> Result<Arc<CertifiedKey>, CertificateError> {
+        self.load().map(|certificate| certificate.certified)
+    }
+
     /// The files' modification times; `None` for what cannot be read now.
     pub(super) fn stamp(&self) -> Stamp {
         let changed = |path: &Path| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();

@@ -45,11 +45,20 @@ pub enum ClientCertificates {
         /// Subjects, DER, of the authorities that certificates should come from; clients choose theirs by them.
         hints: Vec<Vec<u8>>,
     },
+    /// As `Requested`, of clients that call the server by one of these names (RFC 6066 §3); the others are not asked.
+    RequestedUnder {
+        /// Host names, lower case.
+        names: Vec<String>,
+        /// As in `Requested`.
+        hints: Vec<Vec<u8>>,
+    },
 }
 
 struct Served {
     certificate: Certificate,
     config: Arc<ServerConfig>,
+    /// For those who are asked for a certificate because of the name they gave.
+    asking: Option<Arc<ServerConfig>>,
 }
 
 /// How clients are treated, whichever certificate they are shown.
@@ -58,6 +67,8 @@ enum Clients {
     Resuming { sessions: Arc<dyn StoresServerSessions>, tickets: Arc<dyn ProducesTickets> },
     /// With certificates of their own, and never without showing them.
     Shown(Arc<Possession>),
+    /// The one or the other, by the name they give the server.
+    ByName { others: Box<Clients>, names: Vec<String>, named: Box<Clients> },
 }
 
 /// What [`TlsServer::reload_if_changed`] did.
@@ -77,12 +88,13 @@ impl TlsServer {
     /// # Errors
     /// The first certificate that cannot be served, or [`CertificateError::None`].
     pub fn open(files: Vec<CertificateFiles>, clients: ClientCertificates) -> Result<TlsServer, CertificateError> {
+        let shown = |hints: Vec<Vec<u8>>| Clients::Shown(Arc::new(Possession::new(&hints)));
         let clients = match clients {
-            ClientCertificates::Ignored => Clients::Resuming {
-                sessions: ServerSessionMemoryCache::new(SESSIONS_REMEMBERED_MAX),
-                tickets: provider::Ticketer::new().map_err(|error| broken_build(&error))?,
-            },
-            ClientCertificates::Requested { hints } => Clients::Shown(Arc::new(Possession::new(&hints))),
+            ClientCertificates::Ignored => Clients::resuming()?,
+            ClientCertificates::Requested { hints } => shown(hints),
+            ClientCertificates::RequestedUnder { names, hints } => {
+                Clients::ByName { others: Box::new(Clients::resuming()?), names, named: Box::new(shown(hints)) }
+            }
         };
         let stamps = files.iter().map(CertificateFiles::stamp).collect();
         let served = load(&files, &clients)?;
@@ -146,7 +158,24 @@ impl TlsServer {
             .or_else(|| served.first());
         #[expect(clippy::expect_used, reason = "`load` never returns an empty list")]
         let chosen = chosen.expect("at least one certificate");
-        (chosen.config.clone(), chosen.certificate.end_point.clone())
+        let config = match (&self.clients, &chosen.asking, hello.server_name()) {
+            (Clients::ByName { names, .. }, Some(asking), Some(name))
+                if names.iter().any(|asked| asked.eq_ignore_ascii_case(name)) =>
+            {
+                asking
+            }
+            _ => &chosen.config,
+        };
+        (config.clone(), chosen.certificate.end_point.clone())
+    }
+}
+
+impl Clients {
+    fn resuming() -> Result<Clients, CertificateError> {
+        Ok(Clients::Resuming {
+            sessions: ServerSessionMemoryCache::new(SESSIONS_REMEMBERED_MAX),
+            tickets: provider::Ticketer::new().map_err(|error| broken_build(&error))?,
+        })
     }
 }
 
@@ -158,8 +187,13 @@ fn load(files: &[CertificateFiles], clients: &Clients) -> Result<Vec<Served>, Ce
         .iter()
         .map(|files| {
             let certificate = files.load()?;
-            let config = config(&certificate, clients).map_err(|error| broken_build(&error))?;
-            Ok(Served { certificate, config: Arc::new(config) })
+            let made =
+                |clients: &Clients| config(&certificate, clients).map(Arc::new).map_err(|error| broken_build(&error));
+            let (config, asking) = match clients {
+                Clients::ByName { others, named, .. } => (made(others)?, Some(made(named)?)),
+                all => (made(all)?, None),
+            };
+            Ok(Served { certificate, config, asking })
         })
         .collect()
 }
@@ -170,6 +204,8 @@ fn config(certificate: &Certificate, clients: &Clients) -> Result<ServerConfig, 
     let shown = Arc::new(SingleCertAndKey::from(certificate.certified.clone()));
     // `max_early_data_size` stays 0: early data can be replayed (RFC 8446 §8).
     Ok(match clients {
+        // Its two kinds come one by one.
+        Clients::ByName { others, .. } => return self::config(certificate, others),
         Clients::Resuming { sessions, tickets } => {
             let mut config = builder.with_no_client_auth().with_cert_resolver(shown);
             config.session_storage = sessions.clone();

@@ -25,7 +25,7 @@ impl ClientCertificates {
         let chosen = section.choice("client_certificates", &choices, ClientCertificates::Ignored);
         match (chosen, role) {
             (ClientCertificates::Ignored, _) => {}
-            (_, Some(Role::Relay)) => {
+            (_, Some(Role::Relay | Role::Gateway)) => {
                 let remedy = "leave it out here; hospital software connects to listeners of its own";
                 section.fault("client_certificates", "other operators are not asked by this key", remedy);
             }

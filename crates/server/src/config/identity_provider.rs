@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use net::tls::CertificateFiles;
+
 use super::reader::Section;
 
 /// An OpenID provider, and what is demanded of its tokens.
@@ -14,6 +16,8 @@ pub struct IdentityProviderConfig {
     pub discovery: String,
     /// Files of the authorities under which its `https` addresses are believed.
     pub authorities: Vec<PathBuf>,
+    /// What we show to its servers when they ask.
+    pub certificate: Option<CertificateFiles>,
     /// How a token is verified.
     pub verification: TokenVerification,
     /// Of which `aud` must name one; empty only where every token is introspected.
@@ -66,7 +70,8 @@ pub struct IntrospectionClient {
 }
 
 impl IdentityProviderConfig {
-    pub(super) fn read(section: &Section<'_>) -> Option<IdentityProviderConfig> {
+    /// Reads it; `known` are the certificates there are.
+    pub(super) fn read(section: &Section<'_>, known: &[(String, CertificateFiles)]) -> Option<IdentityProviderConfig> {
         let issuer: Option<String> =
             section.required("issuer", "write the provider's name as its tokens have it in iss");
         let described = issuer.as_deref().map(|issuer| {
@@ -84,6 +89,12 @@ impl IdentityProviderConfig {
         if authorities.is_empty() && discovery.as_deref().is_some_and(|address| address.starts_with("https://")) {
             let remedy = "name the files of the roots that its server's certificate leads to";
             section.fault("authorities", "the provider's server could not be believed", remedy);
+        }
+        let named = section.text("certificate");
+        let certificate = named.and_then(|name| known.iter().find(|(known, _)| known == name));
+        if let (Some(name), None) = (named, certificate) {
+            let fault = format!("there is no certificate \"{name}\"");
+            section.fault("certificate", fault, "write the name of a [[certificate]]");
         }
         let choices =
             [("signature", TokenVerification::Signature), ("introspection", TokenVerification::Introspection)];
@@ -119,6 +130,7 @@ impl IdentityProviderConfig {
             issuer: issuer?,
             discovery: discovery?,
             authorities,
+            certificate: certificate.map(|(_, files)| files.clone()),
             verification,
             audiences,
             authorized_parties: section.list("authorized_parties", "write a value of azp"),

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use auth::sasl::Mechanism;
 use ipnet::IpNet;
+use mail::Domain;
 
 use super::client_certificates::ClientCertificates;
 use super::reader::Section;
@@ -30,6 +31,8 @@ pub struct ListenerConfig {
     pub recipients_max: usize,
     /// Whether clients are asked for a certificate.
     pub client_certificates: ClientCertificates,
+    /// Under which of our names only; empty for all.
+    pub client_certificates_for: Vec<Domain>,
     /// Who may connect to a gateway listener: others are turned away.
     pub networks: Vec<IpNet>,
     /// Whether a relay listener believes operators of the trust space only.
@@ -143,6 +146,12 @@ impl ListenerConfig {
         if client_certificates.are_asked_for() && !believed.certificates {
             section.fault("client_certificates", "there is nobody to judge them by", "add [trust] with its roots");
         }
+        let client_certificates_for: Vec<Domain> =
+            section.list("client_certificates_for", "write a host name, as \"connect.example.org\"");
+        if !client_certificates_for.is_empty() && !client_certificates.are_asked_for() {
+            let remedy = "add client_certificates = \"requested\", or take it off";
+            section.fault("client_certificates_for", "nobody is asked for a certificate", remedy);
+        }
         let possible = |mechanism: &Mechanism| match mechanism {
             Mechanism::External => client_certificates.are_asked_for(),
             mechanism => believed.tokens || !mechanism.carries_tokens(),
@@ -173,6 +182,7 @@ impl ListenerConfig {
             mechanisms,
             recipients_max,
             client_certificates,
+            client_certificates_for,
             networks,
             trust,
         })

@@ -147,25 +147,36 @@ async fn gsasl_signs_in_with_a_certificate() {
 #[tokio::test]
 async fn openssl_is_asked_for_a_certificate_on_connector_listeners_only() {
     let world = World::new("").await;
+    world.bind(DPI, Holder::Connector).await;
     let authority = world.authority();
-    for (listener, starttls, asked) in [
-        ("submissions", None, false),
-        ("imaps", None, false),
-        ("connector-submissions", None, true),
-        ("connector-imap", Some("imap"), true),
-        ("connector-submission", Some("smtp"), true),
-        ("without-auth", None, true),
+    for (listener, starttls, name, asked) in [
+        ("submissions", None, "localhost", false),
+        ("imaps", None, "localhost", false),
+        ("connector-submissions", None, "localhost", true),
+        ("connector-imap", Some("imap"), "localhost", true),
+        ("connector-submission", Some("smtp"), "localhost", true),
+        ("without-auth", None, "localhost", true),
+        ("by-name", None, "LocalHost", true),
+        ("by-name", None, "mail.a.example", false),
+        ("by-name", None, "", false),
     ] {
         let address = format!("localhost:{}", world.address(listener).port());
         let mut arguments = vec!["s_client", "-connect", &address, "-CAfile", text(&authority), "-ign_eof"];
+        match name {
+            "" => arguments.push("-noservername"),
+            name => arguments.extend(["-servername", name]),
+        }
         arguments.extend(starttls.iter().flat_map(|protocol| ["-starttls", protocol]));
         let quit = if listener.contains("imap") { "a LOGOUT\r\n" } else { "QUIT\r\n" };
         let ran = run("openssl", &arguments, quit).await;
         // It prints the authorities that the server hints at.
         let hints = ran.text.contains("Acceptable client certificate CA names");
-        assert_eq!(hints, asked, "{listener}: {}", ran.text);
+        assert_eq!(hints, asked, "{listener} {name}: {}", ran.text);
         assert_eq!(ran.text.contains("ELEMENTAIRE ORGANISATIONS"), asked, "{listener}: {}", ran.text);
     }
+    let (mut line, said) = world.smtp("by-name", Some(Holder::Connector)).await;
+    assert!(said.contains("EXTERNAL"), "{said}");
+    assert!(line.smtp("AUTH EXTERNAL =").await.starts_with("235 "));
     let plain = crate::world::base64(&format!("\0{ANNE}\0{PASSWORD}"));
     let (mut line, _) = world.smtp("connector-submissions", None).await;
     assert!(line.smtp(&format!("AUTH PLAIN {plain}")).await.starts_with("235 "), "passwords are still good there");

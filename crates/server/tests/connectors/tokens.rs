@@ -298,7 +298,7 @@ async fn where_so_configured_every_token_is_asked_about() {
 }
 
 #[tokio::test]
-async fn s15_a_session_outlives_its_token_and_not_its_account() {
+async fn a_session_outlives_its_token_and_not_its_account() {
     let provider = Provider::start().await;
     let key = Signer::ec("e1");
     provider.publish(&[&key]);

@@ -67,6 +67,10 @@ impl World {
                  client_certificates = \"{certificates}\"\n"
             ));
         }
+        text.push_str(
+            "[[listener]]\nname = \"by-name\"\nrole = \"submission\"\nlisten = [\"127.0.0.1:0\"]\ntls = \"implicit\"\n\
+             client_certificates = \"requested\"\nclient_certificates_for = [\"localhost\"]\n",
+        );
         text.push_str(more);
         let file = folder.path().join("sceau.toml");
         std::fs::write(&file, &text).unwrap();
