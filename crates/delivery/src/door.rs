@@ -113,6 +113,8 @@ pub struct TlsNames {
 pub struct Accepted {
     /// Names the message in our log, in its Received field and in the reply.
     pub message: String,
+    /// Whose it is now, ascending.
+    pub accounts: Vec<AccountId>,
     /// Where it is, by ascending account.
     pub copies: Vec<Appended>,
     /// Recipients it waits to leave for.

@@ -9,7 +9,7 @@ use mail::mime::{Limits, MessageIndex, Scanner, Split, Thread};
 use mail::{Address, Refusal};
 use policy::SubmissionFacts;
 use store::message::{Appended, NewMessage, OverQuota};
-use store::{Flags, MailboxId, StageWriter, Staged, UnixMillis};
+use store::{AccountId, Flags, MailboxId, StageWriter, Staged, UnixMillis};
 
 use crate::destinations::{Destinations, Leaving, Told};
 use crate::recipient::trouble;
@@ -152,6 +152,7 @@ impl Incoming {
             envelope: envelope.clone(),
             recipients: destinations.away,
         };
+        let accounts: Vec<AccountId> = destinations.here.keys().copied().collect();
         let copies: Vec<Copy> = destinations
             .here
             .into_values()
@@ -172,7 +173,7 @@ impl Incoming {
             Ok(copies)
         });
         let copies = delivered.await.map_err(|error| trouble(&error))?;
-        Ok(Accepted { message: message.to_owned(), copies, queued })
+        Ok(Accepted { message: message.to_owned(), accounts, copies, queued })
     }
 
     /// Puts the message into one mailbox: APPEND and import.

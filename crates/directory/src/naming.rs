@@ -21,7 +21,10 @@ pub enum NamingError {
     #[error("in an address we create, the part before the @ holds only letters without accents, digits and . - _ + '")]
     LocalPart,
     /// An address other hosts expect somebody else behind (RFC 2142, RFC 5321 §4.5.1).
-    #[error("{0}@ is reserved: an account takes it as a further address, not as its first")]
+    #[error(
+        "{0}@ is reserved: an account takes it as a further address, not as its first: \
+         sceau account address ACCOUNT {0}@DOMAIN"
+    )]
     Reserved(&'static str),
 }
 

@@ -139,7 +139,8 @@ impl Refusal {
             Refusal::SenderNotYours { address } => format!("{} n'est pas une adresse de votre boite.", shown(address)),
             Refusal::SenderMissing => "Le message ne nomme pas un auteur et un seul (champ From).".into(),
             Refusal::MessageTooLarge { octets_max } => {
-                format!("Message trop volumineux : maximum {octets_max} octets. Non envoye.")
+                let attached = attached(*octets_max, |max| format!("maximum {max} Mo de pieces jointes, "));
+                format!("Message trop volumineux : {attached}maximum {octets_max} octets en tout. Non envoye.")
             }
             Refusal::TooManyRecipients { max } => format!("Maximum {max} destinataires par message."),
             Refusal::QuotaExceeded => "La boite du destinataire est pleine.".into(),
@@ -176,7 +177,8 @@ impl Refusal {
             Refusal::SenderNotYours { address } => format!("{} is not an address of your box.", shown(address)),
             Refusal::SenderMissing => "The message does not name exactly one author (From field).".into(),
             Refusal::MessageTooLarge { octets_max } => {
-                format!("Message too large: at most {octets_max} octets. Not sent.")
+                let attached = attached(*octets_max, |max| format!("at most {max} MB of attachments, "));
+                format!("Message too large: {attached}at most {octets_max} octets. Not sent.")
             }
             Refusal::TooManyRecipients { max } => format!("At most {max} recipients per message."),
             Refusal::QuotaExceeded => "The recipient's mailbox is full.".into(),
@@ -199,6 +201,14 @@ impl Refusal {
 
 fn about_cause(sentence: &str, about: Option<&str>) -> String {
     about.map_or_else(|| sentence.to_owned(), |about| format!("{sentence} ({})", shown(about)))
+}
+
+/// What users think in: megabytes of attachments, before base64 in lines of 76 with CRLF (RFC 2045 §6.8) and beside a
+/// mebibyte of headers. Nothing where that would be less than one.
+fn attached(octets_max: u64, say: impl Fn(u64) -> String) -> String {
+    let body = octets_max.saturating_sub(1 << 20);
+    let megabytes = (body / 78 * 57 + body % 78 * 57 / 78) >> 20;
+    if megabytes == 0 { String::new() } else { say(megabytes) }
 }
 
 /// A value somebody else chose, as it may stand in a sentence: printable ASCII, cut where it would crowd out the rest.
@@ -245,7 +255,7 @@ mod tests {
             Refusal::RecipientUnlisted { domain: "elsewhere.example".into() },
             Refusal::SenderNotYours { address: "bob@b.example".into() },
             Refusal::SenderMissing,
-            Refusal::MessageTooLarge { octets_max: 73_400_320 },
+            Refusal::MessageTooLarge { octets_max: 72_793_252 },
             Refusal::TooManyRecipients { max: 1_000 },
             Refusal::QuotaExceeded,
             Refusal::Loop { received_max: 50 },
@@ -282,8 +292,8 @@ mod tests {
                   bob@b.example is not an address of your box. [sender.not_yours]
             5.6.0 Le message ne nomme pas un auteur et un seul (champ From). [sender.missing]
                   The message does not name exactly one author (From field). [sender.missing]
-            5.3.4 Message trop volumineux : maximum 73400320 octets. Non envoye. [limit.size]
-                  Message too large: at most 73400320 octets. Not sent. [limit.size]
+            5.3.4 Message trop volumineux : maximum 50 Mo de pieces jointes, maximum 72793252 octets en tout. Non envoye. [limit.size]
+                  Message too large: at most 50 MB of attachments, at most 72793252 octets. Not sent. [limit.size]
             4.5.3 Maximum 1000 destinataires par message. [limit.recipients]
                   At most 1000 recipients per message. [limit.recipients]
             4.2.2 La boite du destinataire est pleine. [mailbox.full]
@@ -343,6 +353,18 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_size_of_attachments_is_that_of_the_setting() {
+        // What server announces for `message_megabytes`.
+        for megabytes in [1_u64, 2, 10, 25, 50, 100, 1_024] {
+            let base64 = (megabytes << 20).div_ceil(3) * 4;
+            let octets_max = base64 + base64.div_ceil(76) * 2 + (1 << 20);
+            assert_eq!(attached(octets_max, |max| max.to_string()), megabytes.to_string());
+        }
+        assert_eq!(attached(0, |max| max.to_string()), "");
+        assert_eq!(attached(u64::MAX, |max| max.to_string()), "12855828263226");
     }
 
     #[test]

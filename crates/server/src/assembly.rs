@@ -180,6 +180,10 @@ impl access::Host for Assembly {
     fn executed(&self, command: &'static str, outcome: &'static str, took: std::time::Duration) {
         self.metrics.imap_command(command, outcome, took);
     }
+
+    fn refused(&self, rule: &'static str) {
+        self.metrics.refused(rule);
+    }
 }
 
 impl ListenerConfig {

@@ -18,6 +18,9 @@ use crate::sessions::{Protocol, Session};
 use crate::smtp_driver::Answers;
 use crate::telemetry::{Metrics, OutcomeLabels};
 
+/// Accounts that a line of the log names: a message may go to hundreds.
+const ACCOUNTS_LOGGED: usize = 20;
+
 /// The answers of one session.
 pub struct SmtpAnswers {
     delivery: Delivery,
@@ -67,7 +70,7 @@ impl SmtpAnswers {
                     tracing::info!(session = session.id().0, account = identity.person.0, %reason, "sign-in turned away");
                     return sasl::Answer::Refused(sasl::Failure::Unavailable);
                 }
-                tracing::info!(session = session.id().0, account = identity.person.0, "signed in");
+                tracing::info!(session = session.id().0, peer = %session.peer(), account = identity.person.0, "signed in");
                 (self.identity, self.authenticated) = (Some(identity.clone()), true);
             }
             sasl::Answer::Refused(failure) => {
@@ -91,6 +94,13 @@ impl SmtpAnswers {
         tracing::info!(session = session.id().0, account = identity.acting_for.0, "sends by certificate");
         self.identity = Some(identity.clone());
         Ok(identity)
+    }
+
+    /// Logs a refusal: which rule, and whom it met. It is counted when it is said.
+    fn refused(&self, session: &Session, refusal: Refusal) -> Answer {
+        let account = self.identity.as_ref().map(|identity| identity.acting_for.0);
+        tracing::info!(session = session.id().0, peer = %session.peer(), account, rule = refusal.rule(), "refused");
+        Answer::Refused(refusal)
     }
 
     fn door(&self, session: &Session) -> Result<delivery::Door, Refusal> {
@@ -148,7 +158,8 @@ impl SmtpAnswers {
         self.metrics.commit_seconds.observe(began.elapsed().as_secs_f64());
         let outcome = accepted.as_ref().map_or_else(Refusal::rule, |_| "accepted");
         self.metrics.messages.get_or_create(&OutcomeLabels { outcome }).inc();
-        let delivery::Accepted { message, queued, .. } = accepted?;
+        let delivery::Accepted { message, queued, accounts, .. } = accepted?;
+        let accounts: Vec<i64> = accounts.iter().take(ACCOUNTS_LOGGED).map(|account| account.0).collect();
         // The log keeps what Received does not say (RFC 6409 §8 lets a submission server hide it): where it came from.
         tracing::info!(
             session = session.id().0,
@@ -157,6 +168,7 @@ impl SmtpAnswers {
             octets = transaction.octets,
             recipients = transaction.envelope.recipients.len(),
             queued,
+            ?accounts,
             operator = self.peer.name().unwrap_or_default(),
             "message accepted"
         );
@@ -166,10 +178,6 @@ impl SmtpAnswers {
 
 impl Answers for SmtpAnswers {
     async fn answer(&mut self, session: &Session, question: Question) -> Answer {
-        let refused = |session: &Session, refusal: Refusal| {
-            tracing::info!(session = session.id().0, rule = refusal.rule(), "refused");
-            Answer::Refused(refusal)
-        };
         match question {
             Question::Sasl(question) => Answer::Sasl(self.sign_in(session, question).await),
             Question::Sender { reverse_path, declared_octets } => {
@@ -177,25 +185,25 @@ impl Answers for SmtpAnswers {
                 if self.client_certificates == ClientCertificates::SignIn && !self.authenticated {
                     return match self.chosen(session, &reverse_path).await {
                         Ok(identity) => Answer::SenderIs(identity),
-                        Err(refusal) => refused(session, refusal),
+                        Err(refusal) => self.refused(session, refusal),
                     };
                 }
                 match self.sender(session, &reverse_path).await {
                     Ok(()) => Answer::SenderAccepted,
-                    Err(refusal) => refused(session, refusal),
+                    Err(refusal) => self.refused(session, refusal),
                 }
             }
             Question::Recipient(path) => match self.recipient(session, &path).await {
                 Ok(()) => Answer::RecipientAccepted,
-                Err(refusal) => refused(session, refusal),
+                Err(refusal) => self.refused(session, refusal),
             },
             Question::Body => match self.begin(session).await {
                 Ok(()) => Answer::BodyReady,
-                Err(refusal) => refused(session, refusal),
+                Err(refusal) => self.refused(session, refusal),
             },
             Question::Accept(transaction) => match self.accept(session, &transaction).await {
                 Ok(message) => Answer::Accepted { message },
-                Err(refusal) => refused(session, refusal),
+                Err(refusal) => self.refused(session, refusal),
             },
         }
     }
@@ -205,6 +213,10 @@ impl Answers for SmtpAnswers {
             Some(incoming) => incoming.write(&chunk).await,
             None => Err(Refusal::StoreTrouble),
         }
+    }
+
+    fn refusal_said(&mut self, rule: &'static str) {
+        self.metrics.refused(rule);
     }
 
     fn discard(&mut self) {

@@ -43,6 +43,11 @@ pub trait Answers: Send {
     /// What the client is to be told at the end of its message.
     fn spool(&mut self, chunk: Vec<u8>) -> impl Future<Output = Result<(), Refusal>> + Send;
 
+    /// The client was told of a refusal, ours or the session's own.
+    fn refusal_said(&mut self, rule: &'static str) {
+        let _ = rule;
+    }
+
     /// Drops the open stage.
     fn discard(&mut self);
 
@@ -117,6 +122,7 @@ where
                 send(&mut connection, &mut outgoing).await?;
             }
         }
+        machine.take_refusals().into_iter().for_each(|rule| answers.refusal_said(rule));
         send(&mut connection, &mut outgoing).await?;
         let (wants_input, deadline) = (machine.wants_input(), machine.deadline().into());
         tokio::select! {

@@ -217,6 +217,7 @@ impl Conversation {
             }
             info!(
                 session = self.place.id().0,
+                peer = %self.place.peer(),
                 account = identity.acting_for.0,
                 person = identity.person.0,
                 "imap signed in"
@@ -256,15 +257,15 @@ impl Conversation {
         message: imap::command::AppendMessage,
     ) -> Result<(), Completed> {
         let Some(identity) = self.session.identity() else { return Err(signed_out()) };
-        let Context { store, delivery, .. } = &*self.context;
-        let appending = Appending::start(store, delivery, identity, mailbox, message).await?;
+        let appending = Appending::start(&self.context, identity, mailbox, message).await?;
         self.appending = Some(Box::new(appending));
         Ok(())
     }
 
     async fn spool(&mut self, octets: Vec<u8>) -> Option<mail::Refusal> {
         let refusal = self.appending.as_mut()?.spool(&octets).await.err();
-        if refusal.is_some() {
+        if let Some(refusal) = &refusal {
+            self.context.host.refused(refusal.rule());
             self.appending = None;
         }
         refusal

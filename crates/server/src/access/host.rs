@@ -20,4 +20,9 @@ pub trait Host: Send + Sync + 'static {
     fn executed(&self, command: &'static str, outcome: &'static str, took: Duration) {
         let _ = (command, outcome, took);
     }
+
+    /// Counts a refusal that a client is told, by its rule. Nothing by default.
+    fn refused(&self, rule: &'static str) {
+        let _ = rule;
+    }
 }

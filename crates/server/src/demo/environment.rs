@@ -93,6 +93,7 @@ pub(super) fn settings_table(place: &Place, people: &People, counterpart: &Count
     }
     format!(
         "Settings for Thunderbird, Outlook and others, on this machine:\n{accounts}\n{servers}\n\
+         NeoMutt: set smtp_authenticators=plain\n\
          Trust this authority first: {authority}\n\
          Operators, by certificate: localhost:{smtp}. Metrics and health: http://localhost:{admin}/metrics\n\
          At operator B: {b_address}, password {b_password}, IMAP on port {b_imaps}, SMTP on port {b_submissions}\n\

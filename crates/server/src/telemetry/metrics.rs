@@ -9,8 +9,11 @@ use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 use queue::figures::Depth;
+
+use crate::machine::now;
 
 /// Everything counted. Cheap to clone: the figures are shared.
 #[derive(Clone, Debug)]
@@ -29,6 +32,12 @@ pub struct Metrics {
     pub password_hashes: Counter,
     /// Messages by outcome: `accepted`, or the rule that refused.
     pub messages: Family<OutcomeLabels, Counter>,
+    /// What was refused, by rule: recipients, senders, messages, APPEND.
+    pub refusals: Family<RuleLabels, Counter>,
+    /// When the certificates we show end, seconds since 1970.
+    pub certificate_expiry: Family<CertificateLabels, Gauge>,
+    /// When this process started, seconds since 1970.
+    started: i64,
     /// Verdicts on peers at MAIL: `trusted`, or the rule that refused.
     pub peer_verdicts: Family<OutcomeLabels, Counter>,
     /// From end of data to the commit's answer.
@@ -90,6 +99,20 @@ pub struct OutcomeLabels {
     pub outcome: &'static str,
 }
 
+/// `rule`, of the closed list of [`mail::Refusal`].
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct RuleLabels {
+    /// [`mail::Refusal::rule`].
+    pub rule: &'static str,
+}
+
+/// `name`: of a certificate of the configuration.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct CertificateLabels {
+    /// As `[[certificate]]` says.
+    pub name: String,
+}
+
 /// `destination`: a domain, of a bounded number, or `others`; `outcome`, of a closed list.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct RelayLabels {
@@ -138,6 +161,9 @@ impl Default for Metrics {
             sign_ins: Family::default(),
             password_hashes: Counter::default(),
             messages: Family::default(),
+            refusals: Family::default(),
+            certificate_expiry: Family::default(),
+            started: now().seconds(),
             peer_verdicts: Family::default(),
             commit_seconds: seconds(),
             relay_attempts: Family::default(),
@@ -164,6 +190,12 @@ impl Metrics {
         registry.register("sign_ins", "Sign-ins by outcome", self.sign_ins.clone());
         registry.register("password_hashes", "Argon2id computations", self.password_hashes.clone());
         registry.register("messages", "Messages by outcome", self.messages.clone());
+        registry.register("refusals", "What was refused, by rule", self.refusals.clone());
+        registry.register("build", "What runs", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
+        let started = ConstGauge::new(self.started);
+        registry.register_with_unit("process_start_time", "When the process started", Unit::Seconds, started);
+        let (help, expiry) = ("When a certificate of ours ends", self.certificate_expiry.clone());
+        registry.register_with_unit("certificate_expiry_timestamp", help, Unit::Seconds, expiry);
         registry.register("peer_verdicts", "Verdicts on operators at MAIL", self.peer_verdicts.clone());
         let seconds = || Unit::Seconds;
         registry.register_with_unit("commit", "End of data to commit", seconds(), self.commit_seconds.clone());
@@ -187,6 +219,16 @@ impl Metrics {
         registry.register("list_domains", "Domains of the white list", self.trust_list_domains.clone());
         registry.register("list_faults", "Entries that could not be read", self.trust_list_faults.clone());
         registry.register("list_stale", "1 while the white list is old or missing", self.trust_list_stale.clone());
+    }
+
+    /// Counts a refusal that somebody is told.
+    pub fn refused(&self, rule: &'static str) {
+        self.refusals.get_or_create(&RuleLabels { rule }).inc();
+    }
+
+    /// Tells when a certificate ends.
+    pub fn certificate_ends(&self, name: &str, at: i64) {
+        self.certificate_expiry.get_or_create(&CertificateLabels { name: name.to_owned() }).set(at);
     }
 
     /// Counts a refresh.
@@ -270,6 +312,8 @@ mod tests {
     fn the_text_is_openmetrics() {
         let metrics = Metrics::default();
         metrics.imap_command("NOOP", "ok", Duration::from_millis(1));
+        metrics.refused("recipient.unknown");
+        metrics.certificate_ends("public", 1_900_000_000);
         let depth = |destination: &str| Depth {
             destination: destination.into(),
             waiting: 3,
@@ -283,6 +327,10 @@ mod tests {
         assert!(text.contains("sceau_imap_commands_total{command=\"NOOP\",outcome=\"ok\"} 1"), "{text}");
         assert!(text.contains("sceau_imap_command_seconds_bucket"), "{text}");
         assert!(text.contains("sceau_store_commits_total 0"), "{text}");
+        assert!(text.contains("sceau_refusals_total{rule=\"recipient.unknown\"} 1"), "{text}");
+        assert!(text.contains("sceau_certificate_expiry_timestamp_seconds{name=\"public\"} 1900000000"), "{text}");
+        assert!(text.contains(concat!("sceau_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1")), "{text}");
+        assert!(text.contains("\nsceau_process_start_time_seconds 1"), "{text}");
         assert!(text.ends_with("# EOF\n"), "{text}");
     }
 }

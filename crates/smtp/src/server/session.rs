@@ -44,6 +44,8 @@ pub struct Session {
     replies: Vec<u8>,
     /// Input was left because replies had to leave first.
     held_back: bool,
+    /// Rules of the refusals said since somebody asked.
+    refusals: Vec<&'static str>,
     /// Said at the next safe point, before closing.
     farewell: Option<Reply>,
     now: Instant,
@@ -68,6 +70,7 @@ impl Session {
             received: Vec::new(),
             replies: Vec::new(),
             held_back: false,
+            refusals: Vec::new(),
             farewell: None,
             now,
             deadline: now + COMMAND_TIMEOUT,
@@ -100,6 +103,11 @@ impl Session {
             Input::Suspended => self.suspended(),
         }
         self.work();
+    }
+
+    /// The rules of the refusals said since the last call ([`Refusal::rule`]): for figures.
+    pub fn take_refusals(&mut self) -> Vec<&'static str> {
+        std::mem::take(&mut self.refusals)
     }
 
     /// The next thing to do.
@@ -432,6 +440,7 @@ impl Session {
     }
 
     pub(super) fn answer_refusal(&mut self, next: State, refusal: &Refusal, moment: Moment) -> State {
+        self.refusals.push(refusal.rule());
         self.answer(next, Reply::refused(refusal, moment, self.language()))
     }
 
