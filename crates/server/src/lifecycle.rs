@@ -1,6 +1,7 @@
 //! From start to stop: listeners bound, signals heard, sessions let finish.
 
 mod reload;
+mod room;
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -34,9 +35,6 @@ const CERTIFICATE_POLL: Duration = Duration::from_secs(10);
 
 /// How often the counters of failed sign-ins are kept.
 const COUNTERS_KEPT: Duration = Duration::from_secs(60);
-
-/// How often what nothing refers to is swept.
-const SWEEP: Duration = Duration::from_secs(300);
 
 /// Time for the farewells when the store is poisoned: nothing else can be saved.
 const POISONED_STOP: Duration = Duration::from_secs(2);
@@ -137,6 +135,7 @@ impl Server {
             let accepting = doors::accept(socket, door, assembly.clone(), tracker.clone(), stopping.clone());
             tokio::spawn(accepting);
         }
+        until(&stopping, room::keep(assembly.store.clone(), assembly.config.data.clone()));
         ready.store(true, Ordering::Release);
         for (name, address) in &addresses {
             tracing::info!(listener = name, %address, "listening");
@@ -170,7 +169,6 @@ impl Server {
         let mut poisoned = self.assembly.store.poisoned();
         let mut certificates = tokio::time::interval(CERTIFICATE_POLL);
         let mut counters = tokio::time::interval(COUNTERS_KEPT);
-        let mut sweep = tokio::time::interval(SWEEP);
         let watchdog_period = sd_notify::watchdog_enabled().map_or(CERTIFICATE_POLL, |period| period / 2);
         let mut watchdog = tokio::time::interval(watchdog_period);
         loop {
@@ -187,15 +185,6 @@ impl Server {
                 _ = counters.tick() => {
                     let authenticator = self.assembly.authenticator.clone();
                     tokio::task::spawn_blocking(move || authenticator.keep_counters());
-                }
-                _ = sweep.tick() => {
-                    let store = self.assembly.store.clone();
-                    tokio::spawn(async move {
-                        match store.sweep(now()).await {
-                            Ok(swept) => tracing::debug!(?swept, "swept"),
-                            Err(error) => tracing::warn!(%error, "cannot sweep now"),
-                        }
-                    });
                 }
                 _ = watchdog.tick() => notify(&[NotifyState::Watchdog]),
             }

@@ -38,6 +38,12 @@ pub struct Metrics {
     pub staged_files: AtomicU64,
     /// Read transactions.
     pub reads: AtomicU64,
+    /// Octets free on the disk when last looked at.
+    pub free_octets: AtomicU64,
+    /// Octets of the database file that hold nothing; counted while room is short only.
+    pub reusable_octets: AtomicU64,
+    /// Octets under which nothing new is accepted.
+    pub reserve_octets: AtomicU64,
 }
 
 impl Metrics {

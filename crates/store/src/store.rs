@@ -213,7 +213,22 @@ impl Store {
     /// # Errors
     /// The engine's.
     pub async fn sweep(&self, now: UnixMillis) -> Result<Swept, StoreError> {
-        let mut swept = Swept::default();
+        let mut swept =
+            Swept { blobs: self.sweep_unused(now, crate::blob::DYING_GRACE_MILLIS).await?, ..Swept::default() };
+        let removal = self.0.removal.clone();
+        swept.orphans = self
+            .read(move |snapshot| {
+                let Ok(_alone) = removal.try_write() else { return Ok::<_, StoreError>(0) };
+                let blobs = snapshot.blobs().clone();
+                crate::blob::sweep_orphans(snapshot, &blobs, now)
+            })
+            .await?;
+        Ok(swept)
+    }
+
+    /// Removes the blobs that nothing refers to since a while; answers how many.
+    pub(crate) async fn sweep_unused(&self, now: UnixMillis, grace_millis: i64) -> Result<u64, StoreError> {
+        let mut swept = 0;
         while self.transaction(|tx| crate::entry::clear_removed(tx)).await? {}
         while self.transaction(move |tx| crate::entry::clear_released(tx, now)).await? {}
         loop {
@@ -222,7 +237,7 @@ impl Store {
             // The row goes first: a crash in between leaves a file that nobody knows, which the search for orphans finds.
             let (files, removed) = self
                 .transaction(move |tx| match removal.try_write() {
-                    Ok(_) => crate::blob::sweep_dying(tx, now),
+                    Ok(_) => crate::blob::sweep_dying(tx, now, grace_millis),
                     Err(_) => Ok((Vec::new(), 0)),
                 })
                 .await?;
@@ -235,20 +250,11 @@ impl Store {
                 }
             };
             tokio::task::spawn_blocking(remove).await.map_err(|_| EngineError::Closed)?;
-            swept.blobs += removed;
+            swept += removed;
             if removed == 0 {
-                break;
+                return Ok(swept);
             }
         }
-        let removal = self.0.removal.clone();
-        swept.orphans = self
-            .read(move |snapshot| {
-                let Ok(_alone) = removal.try_write() else { return Ok::<_, StoreError>(0) };
-                let blobs = snapshot.blobs().clone();
-                crate::blob::sweep_orphans(snapshot, &blobs, now)
-            })
-            .await?;
-        Ok(swept)
     }
 
     /// Finishes what was taken and closes the files. What comes later is answered [`EngineError::Closed`].
@@ -264,6 +270,10 @@ impl Store {
 
     pub(crate) fn blobs(&self) -> &Blobs {
         &self.0.stager.blobs
+    }
+
+    pub(crate) fn health(&self) -> &Health {
+        &self.0.stager.health
     }
 
     pub(crate) fn engine(&self) -> &Arc<dyn Engine> {

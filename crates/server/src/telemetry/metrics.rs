@@ -298,6 +298,9 @@ fn register_store(registry: &mut Registry, store: &store::metrics::Metrics) {
         ("commit_microseconds_max", "The longest COMMIT", &store.commit_microseconds_max),
         ("checkpoint_microseconds_max", "The longest checkpoint", &store.checkpoint_microseconds_max),
         ("log_pages", "Pages the log holds", &store.log_pages),
+        ("free_octets", "Octets free on the disk", &store.free_octets),
+        ("reusable_octets", "Octets of the database free for use while the disk is short", &store.reusable_octets),
+        ("reserve_octets", "Octets under which new mail is refused", &store.reserve_octets),
     ] {
         let value = i64::try_from(value.load(Ordering::Relaxed)).unwrap_or(i64::MAX);
         registry.register(name, help, ConstGauge::new(value));

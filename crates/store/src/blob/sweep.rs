@@ -23,11 +23,15 @@ pub struct Swept {
 const SWEEP_ROWS_MAX: u32 = 500;
 
 /// Removes the rows of blobs whose grace has passed; answers those that have files, to be removed after the commit.
-pub(crate) fn sweep_dying(tx: &mut dyn Transaction, now: UnixMillis) -> Result<(Vec<BlobId>, u64), StoreError> {
+pub(crate) fn sweep_dying(
+    tx: &mut dyn Transaction,
+    now: UnixMillis,
+    grace_millis: i64,
+) -> Result<(Vec<BlobId>, u64), StoreError> {
     let doomed = query_all(
         tx,
         "SELECT id, place FROM blob WHERE dying IS NOT NULL AND dying < $1 AND uses = 0 ORDER BY id LIMIT $2",
-        &[(now.0 - DYING_GRACE_MILLIS).into(), SWEEP_ROWS_MAX.into()],
+        &[(now.0 - grace_millis).into(), SWEEP_ROWS_MAX.into()],
         |row| Ok((BlobId::from_octets(row.octets(0)?)?, row.integer(1)?)),
     )?;
     let mut files = Vec::new();

@@ -4,6 +4,7 @@
 //! group on FULL or IOERR, PostgreSQL answers 40001 or 40P01): it has no effect besides its statements and its notices.
 
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::{Change, EngineError, StoreError};
 
@@ -174,6 +175,10 @@ pub(crate) trait Engine: Send + Sync {
     fn copy_to(&self, folder: &std::path::Path) -> Result<(), StoreError>;
     /// What the engine finds wrong with its own files. Blocks.
     fn integrity(&self) -> Result<Vec<String>, StoreError>;
+    /// Octets its files hold that contain nothing and are used again. Blocks.
+    fn reusable_octets(&self) -> Result<u64, StoreError> {
+        Ok(0)
+    }
     /// Finishes what was taken, then stops. Blocks.
     fn close(&self);
 }
@@ -182,11 +187,16 @@ pub(crate) trait Engine: Send + Sync {
 pub(crate) struct Health {
     poisoned: tokio::sync::watch::Sender<bool>,
     reserve_octets: u64,
+    /// Octets of the database file that hold nothing.
+    reusable_octets: AtomicU64,
+    /// The log's octets are wanted back.
+    log_wanted: AtomicBool,
 }
 
 impl Health {
     pub(crate) fn new(reserve_octets: u64) -> Health {
-        Health { poisoned: tokio::sync::watch::Sender::new(false), reserve_octets }
+        let (reusable_octets, log_wanted) = (AtomicU64::new(0), AtomicBool::new(false));
+        Health { poisoned: tokio::sync::watch::Sender::new(false), reserve_octets, reusable_octets, log_wanted }
     }
 
     /// A sync failed: what the disk holds is unknown until a restart reads it.
@@ -204,15 +214,38 @@ impl Health {
         self.poisoned.subscribe()
     }
 
-    /// Refuses what takes room while free space is under the reserve.
+    pub(crate) fn reserve_octets(&self) -> u64 {
+        self.reserve_octets
+    }
+
+    pub(crate) fn set_reusable(&self, octets: u64) {
+        self.reusable_octets.store(octets, Ordering::Relaxed);
+    }
+
+    pub(crate) fn ask_log_back(&self) {
+        self.log_wanted.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn log_is_wanted_back(&self) -> bool {
+        self.log_wanted.swap(false, Ordering::AcqRel)
+    }
+
+    /// Refuses what takes room while free space is under the reserve. What the database can use again counts, as long as half
+    /// of the reserve is really free: the log and files need that.
     pub(crate) fn check_space(&self, blobs: &crate::blob::Blobs) -> Result<(), EngineError> {
         if self.is_poisoned() {
             return Err(EngineError::Poisoned);
         }
         match blobs.disk.free_octets(&blobs.folder) {
-            Ok(free) if free < self.reserve_octets => Err(EngineError::Full),
+            Ok(free) if !self.is_enough(free) => Err(EngineError::Full),
             // A file system that cannot say how much is free does not stop the mail; writing will tell.
             _ => Ok(()),
         }
+    }
+
+    fn is_enough(&self, free: u64) -> bool {
+        let reusable = self.reusable_octets.load(Ordering::Relaxed);
+        free >= self.reserve_octets
+            || (free >= self.reserve_octets / 2 && free.saturating_add(reusable) >= self.reserve_octets)
     }
 }

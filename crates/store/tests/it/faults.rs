@@ -364,3 +364,43 @@ async fn the_log_grows_only_while_somebody_reads_it() {
     }
     assert!(size <= 64 << 20, "{size}");
 }
+
+#[tokio::test]
+async fn short_room_is_made_soon() {
+    let disk = FaultyDisk::new();
+    let folder = crate::world::folder();
+    let store = Store::open_on(&Config::in_folder(folder.path()), Arc::new(Faulty(disk.clone()))).unwrap();
+    let world = World::in_store(store, folder).await;
+    let inbox = world.inbox().await.id;
+    let ballast = world.folder.path().join("ballast");
+    assert!(world.store.keep_room(NOW).await.unwrap().enough);
+    assert!(ballast.exists(), "set aside while there is room");
+
+    let large = vec![b'x'; 200_000];
+    world.append(inbox, &large, Flags::system(&[SystemFlag::Deleted])).await;
+    let mut inline = 0;
+    while inline < 8 << 20 {
+        world.append(inbox, &large[..60_000], Flags::system(&[SystemFlag::Deleted])).await;
+        inline += 60_000;
+    }
+    disk.set_free_octets(Config::RESERVE_OCTETS - (4 << 20));
+    assert!(!world.store.keep_room(NOW).await.unwrap().enough);
+    world.store.transaction(move |tx| store::entry::expunge(tx, inbox, Scope::All, NOW)).await.unwrap();
+    assert_eq!(world.store.keep_room(NOW).await.unwrap().removed, 0, "within the grace");
+    let soon = UnixMillis(NOW.0 + store::room::SHORT_GRACE_MILLIS + 1);
+    let room = world.store.keep_room(soon).await.unwrap();
+    assert!(room.removed > 100, "{room:?}");
+    assert!(room.reusable > 4 << 20 && room.enough, "the database's empty pages count: {room:?}");
+    world.append(inbox, b"taken again", Flags::none()).await;
+    let log = std::fs::metadata(world.folder.path().join("sceau.sqlite-wal")).unwrap().len();
+    assert!(log < 4 << 20, "the log gave back what it held: {log}");
+
+    disk.set_free_octets(Config::RESERVE_OCTETS / 2 - 1);
+    assert!(!world.store.keep_room(soon).await.unwrap().enough, "half of the reserve is to be free");
+    disk.set_free_octets(0);
+    world.store.keep_room(soon).await.unwrap();
+    assert!(!ballast.exists(), "given up on a full disk");
+    disk.set_free_octets(3 * Config::RESERVE_OCTETS);
+    assert!(world.store.keep_room(soon).await.unwrap().enough);
+    assert!(ballast.exists());
+}

@@ -9,11 +9,11 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use super::{configure, engine_error, pragma};
+use super::{BUSY_WAIT, configure, engine_error, pragma};
 use crate::engine::Health;
 use crate::metrics::Metrics;
 use crate::{EngineError, StoreError};
@@ -30,6 +30,9 @@ const HELD_PAGES: u64 = 512;
 
 /// Rounds beside the writer before it is held in any case.
 const ROUNDS_MAX: u32 = 4;
+
+/// How long readers are waited for when the log is given back: the writer is held meanwhile.
+const GIVE_BACK_WAIT: Duration = Duration::from_millis(50);
 
 /// Who may write to the log now.
 #[derive(Default)]
@@ -127,7 +130,10 @@ impl Worker {
             if self.health.is_poisoned() {
                 return;
             }
-            if count < LOG_PAGES {
+            if self.health.log_is_wanted_back() {
+                self.give_back();
+                next = LOG_PAGES;
+            } else if count < LOG_PAGES {
                 next = LOG_PAGES;
             } else if count >= next {
                 self.move_pages();
@@ -157,6 +163,15 @@ impl Worker {
         self.gate.hold(|| _ = self.checkpoint("PASSIVE"));
         let metrics = &self.metrics;
         Metrics::time(&metrics.writer_held_microseconds, &metrics.writer_held_microseconds_max, start.elapsed());
+    }
+
+    /// Room on the disk is short: the log becomes empty, not only used again.
+    fn give_back(&self) {
+        self.move_pages();
+        // While a reader needs the log the next look tries again; the writer is not held for it.
+        let _ = self.connection.busy_timeout(GIVE_BACK_WAIT);
+        self.gate.hold(|| _ = self.checkpoint("TRUNCATE"));
+        let _ = self.connection.busy_timeout(BUSY_WAIT);
     }
 
     /// Answers the pages left to move.

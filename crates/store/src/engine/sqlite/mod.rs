@@ -34,6 +34,9 @@ const WAITING_MAX: usize = 1_024;
 /// Times the lock is tried, 100 ms apart.
 const LOCK_TRIES: u32 = 20;
 
+/// How long a connection waits for another's lock.
+const BUSY_WAIT: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// Prepared statements kept for each connection.
 const STATEMENTS_MAX: usize = 256;
 
@@ -121,7 +124,7 @@ fn open_writer(path: &Path) -> Result<Connection, EngineError> {
 
 fn configure(connection: &Connection) -> Result<(), EngineError> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-    connection.busy_timeout(std::time::Duration::from_secs(10)).map_err(|error| engine_error(&error))?;
+    connection.busy_timeout(BUSY_WAIT).map_err(|error| engine_error(&error))?;
     for setting in ["foreign_keys = ON", "temp_store = MEMORY", "trusted_schema = OFF"] {
         pragma(connection, setting)?;
     }
@@ -182,6 +185,14 @@ impl Engine for Sqlite {
             .and_then(Iterator::collect::<Result<Vec<String>, _>>)
             .map_err(|error| engine_error(&error))?;
         Ok(lines.into_iter().filter(|line| line != "ok").collect())
+    }
+
+    fn reusable_octets(&self) -> Result<u64, StoreError> {
+        let connection = open_reader(&self.path)?;
+        let figure =
+            |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(|error| engine_error(&error));
+        let pages = figure("PRAGMA freelist_count")?.unsigned_abs();
+        Ok(pages.saturating_mul(figure("PRAGMA page_size")?.unsigned_abs()))
     }
 
     fn close(&self) {

@@ -93,7 +93,13 @@ impl Writer {
         let metrics = self.parts.metrics.clone();
         Metrics::count(&metrics.transactions, group.len() as u64);
         metrics.group_max.fetch_max(group.len() as u64, std::sync::atomic::Ordering::Relaxed);
-        match self.attempt(group) {
+        let mut attempted = self.attempt(group);
+        // What takes room was refused before: it is deleting that found no room to be written down.
+        if attempted == Err(EngineError::Full) && crate::room::drop_ballast(&self.parts.blobs) {
+            tracing::warn!("the disk is full: what was set aside for deleting is used");
+            attempted = self.attempt(group);
+        }
+        match attempted {
             Ok(()) => group.drain(..).for_each(|job| job.finish(Ok(()))),
             Err(error @ (EngineError::Poisoned | EngineError::Closed)) => {
                 group.drain(..).for_each(|job| job.finish(Err(error.clone())));
