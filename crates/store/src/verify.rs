@@ -20,6 +20,8 @@ pub enum Fault {
         blob: BlobId,
         /// What is wrong.
         what: String,
+        /// The messages that are it, up to a few.
+        messages: Vec<Whereabouts>,
     },
     /// The count of a blob's uses differs from its references.
     BlobUses {
@@ -126,6 +128,17 @@ pub enum Fault {
     Orphan(String),
 }
 
+/// Where a message is, in the words in which it is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whereabouts {
+    /// The first address of the account.
+    pub account: String,
+    /// The name of the mailbox.
+    pub mailbox: String,
+    /// Its UID there.
+    pub uid: u32,
+}
+
 /// What was looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Verified {
@@ -138,6 +151,9 @@ pub struct Verified {
     /// Faults told.
     pub faults: u64,
 }
+
+/// Messages named for each damaged blob.
+const NAMED_MAX: u32 = 5;
 
 /// Blobs looked at in one view.
 const BLOBS_AT_ONCE: u32 = 64;
@@ -186,12 +202,18 @@ impl Store {
             after = Some(last);
             for (reader, sha256) in readers {
                 let octets = reader.octets();
-                let fault = tokio::task::spawn_blocking(move || content_fault(&reader, &sha256))
+                let blob = reader.id();
+                let what = tokio::task::spawn_blocking(move || content_fault(&reader, &sha256))
                     .await
                     .map_err(|_| EngineError::Closed)?;
                 verified.blobs += 1;
                 verified.octets += octets;
-                tell(fault.into_iter().collect(), &mut verified);
+                let mut faults = Vec::new();
+                if let Some(what) = what {
+                    let messages = self.read(move |view| whereabouts(view, blob)).await?;
+                    faults.push(Fault::Blob { blob, what, messages });
+                }
+                tell(faults, &mut verified);
             }
         }
         let orphans = self.read(move |view| {
@@ -212,19 +234,38 @@ fn open_some(view: &mut dyn Snapshot, after: Option<BlobId>) -> Result<Opened, S
     for row in &rows {
         match blobs.open(view, row.id) {
             Ok(reader) => readers.push((reader, row.sha256.clone())),
-            Err(error) => faults.push(Fault::Blob { blob: row.id, what: error.to_string() }),
+            Err(error) => {
+                let messages = whereabouts(view, row.id)?;
+                faults.push(Fault::Blob { blob: row.id, what: error.to_string(), messages });
+            }
         }
     }
     Ok((rows.last().map(|row| row.id), readers, faults))
 }
 
-fn content_fault(reader: &BlobReader, sha256: &[u8]) -> Option<Fault> {
-    let what = match reader.check() {
-        Ok(found) if found == sha256 => return None,
-        Ok(_) => "its SHA-256 is another".to_owned(),
-        Err(error) => error.to_string(),
-    };
-    Some(Fault::Blob { blob: reader.id(), what })
+fn content_fault(reader: &BlobReader, sha256: &[u8]) -> Option<String> {
+    match reader.check() {
+        Ok(found) if found == sha256 => None,
+        Ok(_) => Some("its SHA-256 is another".to_owned()),
+        Err(error) => Some(error.to_string()),
+    }
+}
+
+/// The first messages that are this blob. Looks through all of them: damage is rare.
+fn whereabouts(view: &mut dyn Snapshot, blob: BlobId) -> Result<Vec<Whereabouts>, StoreError> {
+    query_all(
+        view,
+        "SELECT coalesce(a.written, 'account ' || CAST(e.account AS TEXT)), m.name, e.uid FROM message g \
+         JOIN entry e ON e.account = g.id / 4294967296 AND e.message = g.id % 4294967296 \
+         JOIN mailbox m ON m.account = e.account AND m.id = e.mailbox \
+         LEFT JOIN address a ON a.account = e.account AND a.primary_one = 1 \
+         WHERE g.blob = $1 ORDER BY e.account, e.mailbox, e.uid LIMIT $2",
+        &[blob.as_octets().into(), NAMED_MAX.into()],
+        |row| {
+            let (account, mailbox) = (row.text(0)?.to_owned(), row.text(1)?.to_owned());
+            Ok(Whereabouts { account, mailbox, uid: u32::try_from(row.integer(2)?).unwrap_or(0) })
+        },
+    )
 }
 
 /// What can be seen within one account.
@@ -388,11 +429,25 @@ fn orphans(view: &mut dyn Snapshot, blobs: &Blobs, now: UnixMillis) -> Result<Ve
     Ok(faults)
 }
 
+impl fmt::Display for Whereabouts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, mailbox {:?}, UID {}", self.account, self.mailbox, self.uid)
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Fault::Engine(what) => write!(f, "engine: {what}"),
-            Fault::Blob { blob, what } => write!(f, "blob {blob}: {what}"),
+            Fault::Blob { blob, what, messages } => {
+                write!(f, "blob {blob}: {what}")?;
+                let places = messages.iter().map(Whereabouts::to_string).collect::<Vec<_>>().join("; ");
+                match messages.len() {
+                    0 => f.write_str(": in no mailbox"),
+                    found if found >= NAMED_MAX as usize => write!(f, ": {places}; and perhaps more"),
+                    _ => write!(f, ": {places}"),
+                }
+            }
             Fault::BlobUses { blob, counted, recorded } => {
                 write!(f, "blob {blob}: {counted} references, {recorded} recorded")
             }

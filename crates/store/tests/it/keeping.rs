@@ -125,6 +125,8 @@ async fn a_flipped_bit_in_a_blob_is_found_and_harms_no_other() {
         std::fs::write(&file, octets).unwrap();
         let found = faults(&world.store).await;
         assert!(matches!(found.as_slice(), [Fault::Blob { .. }]), "{found:?}");
+        let (uid, line) = (bad.uid.get(), found[0].to_string());
+        assert!(line.ends_with(&format!(", mailbox \"INBOX\", UID {uid}")), "{line}");
         assert!(matches!(content(&world.store, bad.message).await, Err(StoreError::Damaged(_))));
         assert_eq!(content(&world.store, good.message).await.unwrap(), vec![b'y'; LARGE]);
 
