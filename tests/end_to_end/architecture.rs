@@ -84,6 +84,18 @@ fn cryptography_has_one_provider() -> Result<()> {
     Ok(())
 }
 
+// With that feature every look-up is answered from memory: DNS would be off in the released binary, and nothing would tell.
+#[test]
+fn mail_auth_asks_the_real_dns() -> Result<()> {
+    let tree =
+        cargo(&["tree", "--workspace", "--edges", "normal,build,dev", "--prefix", "none", "--format", "{p} {f}"])?;
+    let lines: Vec<&str> = tree.lines().filter(|line| line.starts_with("mail-auth v")).collect();
+    ensure!(!lines.is_empty(), "mail-auth is not in the tree");
+    let tests = |line: &&str| line.split([' ', ',']).any(|feature| feature == "test");
+    ensure!(!lines.iter().any(tests), "mail-auth has the feature test: {lines:?}");
+    Ok(())
+}
+
 fn table() -> Result<BTreeMap<String, Row>> {
     let text = fs::read_to_string(root().join("ARCHITECTURE.md"))?;
     let lines = text.lines().skip_while(|line| !line.starts_with("| crate | one sentence |")).skip(2);
