@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use delivery::Delivery;
-use mail::Domain;
 use net::tls::{ClientCertificates, TlsServer};
 use net::{Randomness, SystemRandomness};
 use store::{Store, StoreError};
@@ -240,15 +239,13 @@ fn delivery_within(
     Delivery::new(store.clone(), settings, Machine)
 }
 
-/// Where mail may go that is for nobody here: nowhere where nothing empties the queue.
+/// Where mail may go that is for nobody here: nowhere where nothing empties the queue. A configured route says where mail
+/// goes, not whether it may: the server's certificate is looked up for the domain all the same.
 fn outside(config: &Config, trust: Option<trust::Current>) -> delivery::Outside {
     let shared = config.receiving.shared_domains.clone();
     match &config.relay {
         None => delivery::Outside::default(),
-        Some(relay) => {
-            let routes: BTreeSet<Domain> = relay.routes.iter().map(|route| route.domain.clone()).collect();
-            delivery::Outside { trust, routes, shared }
-        }
+        Some(_) => delivery::Outside { trust, routes: BTreeSet::new(), shared },
     }
 }
 

@@ -68,3 +68,16 @@ async fn a_list_that_changes_counts_for_the_next_message_on_an_open_connection()
     assert_eq!(world.attempt("m2").await, "tls revoked mx.clinique.example");
     assert_eq!(peer.heard().accepted.len(), 1);
 }
+
+#[tokio::test]
+async fn a_server_that_does_not_want_our_certificate_is_no_broken_greeting() {
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let mut world = World::new().await;
+        let tls = Tls::Refusing(world.made.certificate(Holder::Valid), version);
+        let peer = Peer::start(Behaviour { tls, ..Behaviour::good(&world, Holder::Valid) }).await;
+        world.run_to(peer.address);
+        world.send("m1", &["paul@clinique.example"], b"Subject: Result\r\n\r\nWell.\r\n").await;
+        assert_eq!(world.attempt("m1").await, "tls certificate-refused mx.clinique.example", "{version:?}");
+        assert!(peer.heard().commands.is_empty());
+    }
+}

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use net::Connection;
 use net::tls::{CertificateFiles, ClientCertificates, TlsServer};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use server::development_trust_space::Holder;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -62,8 +64,10 @@ pub struct Behaviour {
 pub enum Tls {
     Missing,
     Refused,
-    /// With this certificate; the client must show one.
+    /// With this certificate; the client is asked for one.
     Shown(CertificateFiles),
+    /// The same, and no certificate of a client is good enough.
+    Refusing(CertificateFiles, &'static rustls::SupportedProtocolVersion),
 }
 
 /// An answer that closes the connection without a word.
@@ -194,6 +198,13 @@ impl Session {
                     self.connection = Some(shaken.0);
                     protected = true;
                 }
+                ("STARTTLS", Tls::Refusing(files, version)) => {
+                    self.say("220 go on\r\n").await?;
+                    let Some(Connection::Plain(stream)) = self.connection.take() else { panic!("it is plain") };
+                    let stream = refusing(files, version).accept(stream).await?;
+                    self.connection = Some(Connection::Tls(Box::new(stream)));
+                    protected = true;
+                }
                 ("STARTTLS", _) => self.say("454 4.7.0 not now\r\n").await?,
                 ("RCPT" | "DATA" | "BDAT", _) if !in_transaction => self.say("503 5.5.1 MAIL first\r\n").await?,
                 ("DATA", _) if recipients.is_empty() => self.say("554 5.5.1 RCPT first\r\n").await?,
@@ -304,4 +315,21 @@ impl Session {
             }
         }
     }
+}
+
+/// A server that believes an authority nobody has a certificate of.
+fn refusing(files: &CertificateFiles, version: &'static rustls::SupportedProtocolVersion) -> tokio_rustls::TlsAcceptor {
+    let mut params = rcgen::CertificateParams::default();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let authority = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap();
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(authority.der().clone()).unwrap();
+    let verifier = rustls::server::WebPkiClientVerifier::builder(Arc::new(roots)).build().unwrap();
+    let chain = CertificateDer::pem_file_iter(&files.chain).unwrap().map(Result::unwrap).collect();
+    let key = PrivateKeyDer::from_pem_file(&files.key).unwrap();
+    let config = rustls::ServerConfig::builder_with_protocol_versions(&[version])
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(chain, key)
+        .unwrap();
+    Arc::new(config).into()
 }
