@@ -16,6 +16,7 @@ use tests::{
 const KEYS: &[&str] = &[
     "HOST",
     "SMTP_PORT",
+    "RELAY_PORT",
     "SUBMISSION_PORT",
     "SUBMISSIONS_PORT",
     "IMAP_PORT",

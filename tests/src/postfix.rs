@@ -186,7 +186,7 @@ impl Postfix {
             domain = settings.get("OTHER_DOMAIN"),
             key = settings.get("KEY_OTHER_DOMAIN"),
             roots = roots.display(),
-            port = settings.get("SMTP_PORT"),
+            port = settings.get("RELAY_PORT"),
         );
         fs::write(self.path("config/main.cf"), configuration)?;
         let services = [

@@ -15,19 +15,19 @@ fn every_case_of_the_audit_is_refused_with_its_cause() -> Result<()> {
         ("SAME_CN", "dn-mismatch"),
         ("OTHER_DOMAIN", "dn-mismatch"),
     ] {
-        let reply = server.operator("SMTP_PORT", case)?.command(&format!("MAIL FROM:<{sender}>"))?;
+        let reply = server.operator("RELAY_PORT", case)?.command(&format!("MAIL FROM:<{sender}>"))?;
         let said = reply.lines.join(" ");
         ensure!(reply.code == 550 && reply.status() == "5.7.1", "{case}: {reply:?}");
         ensure!(said.contains(&format!("[{word}]")), "{case}: {reply:?}");
     }
     for (case, word) in [("UNLISTED", "unlisted"), ("SAME_CN", "unlisted"), ("EXPIRED", "expired")] {
-        let reply = server.operator("SMTP_PORT", case)?.command("MAIL FROM:<>")?;
+        let reply = server.operator("RELAY_PORT", case)?.command("MAIL FROM:<>")?;
         ensure!(reply.code == 550 && reply.lines.join(" ").contains(&format!("[{word}]")), "{case}: {reply:?}");
     }
-    let unlisted = server.operator("SMTP_PORT", "VALID")?.command("MAIL FROM:<a@hors-liste.example>")?;
+    let unlisted = server.operator("RELAY_PORT", "VALID")?.command("MAIL FROM:<a@hors-liste.example>")?;
     ensure!(unlisted.code == 550 && unlisted.lines.join(" ").contains("[unlisted]"), "{unlisted:?}");
 
-    let mut clear = Smtp::plain(server.settings.address("SMTP_PORT"))?;
+    let mut clear = Smtp::plain(server.settings.address("RELAY_PORT"))?;
     clear.expect("EHLO mx.client.example", 250)?;
     let reply = clear.expect(&format!("MAIL FROM:<{sender}>"), 530)?;
     ensure!(reply.status() == "5.7.0", "{reply:?}");
@@ -47,7 +47,7 @@ fn who_is_listed_is_believed_for_its_domains_and_brings_mail_for_local_addresses
         ("OTHER_DOMAIN", format!("anyone@{}", server.settings.get("OTHER_DOMAIN"))),
         ("VALID", String::new()),
     ] {
-        let mut peer = server.operator("SMTP_PORT", case)?;
+        let mut peer = server.operator("RELAY_PORT", case)?;
         peer.expect(&format!("MAIL FROM:<{sender}>"), 250)?;
         peer.expect(&format!("RCPT TO:<nobody.there@{}>", server.settings.get("LOAD_DOMAIN")), 550)?;
         peer.expect("RCPT TO:<somebody@ailleurs.example>", 550)?;

@@ -45,7 +45,7 @@ fn s3_nothing_is_executed_before_its_time() -> Result<()> {
 #[test]
 fn s4_commands_injected_before_the_handshake_are_forgotten() -> Result<()> {
     let server = Server::start()?;
-    for port in ["SMTP_PORT", "GATEWAY_PORT", "SUBMISSION_PORT"] {
+    for port in ["RELAY_PORT", "GATEWAY_PORT", "SUBMISSION_PORT"] {
         let mut smtp = Smtp::plain(server.settings.address(port))?;
         smtp.expect("EHLO injected.example", 250)?;
         smtp.wire.send("STARTTLS\r\nNOOP\r\nEHLO injected.example\r\n")?;
@@ -78,7 +78,7 @@ fn s4_commands_injected_before_the_handshake_are_forgotten() -> Result<()> {
 fn s5_no_secret_is_taken_without_tls() -> Result<()> {
     let server = Server::start()?;
     let (user, password) = server.user(1);
-    for port in ["SMTP_PORT", "GATEWAY_PORT", "SUBMISSION_PORT"] {
+    for port in ["RELAY_PORT", "GATEWAY_PORT", "SUBMISSION_PORT"] {
         let mut smtp = Smtp::plain(server.settings.address(port))?;
         let offers = smtp.expect("EHLO client.example", 250)?;
         ensure!(offers.lines.iter().any(|line| line == "STARTTLS"), "{port} offers no STARTTLS");

@@ -28,7 +28,9 @@ pub(super) fn write(place: &Place, people: &People, counterpart: &Counterpart) -
     let (ports, b) = (place.a.ports, place.b.ports);
     let mut lines: Vec<(&str, String)> = vec![
         ("HOST", "127.0.0.1".to_owned()),
-        ("SMTP_PORT", ports.smtp.to_string()),
+        // Whoever has no operator's certificate sends by the gateway.
+        ("SMTP_PORT", ports.gateway.unwrap_or(ports.smtp).to_string()),
+        ("RELAY_PORT", ports.smtp.to_string()),
         ("SUBMISSION_PORT", ports.submission.to_string()),
         ("SUBMISSIONS_PORT", ports.submissions.to_string()),
         ("IMAP_PORT", ports.imap.to_string()),
