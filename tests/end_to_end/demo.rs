@@ -150,7 +150,8 @@ fn a_taken_port_is_named() -> Result<()> {
         .stdin(Stdio::null())
         .output()?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    let ports = ["SMTP_PORT", "SUBMISSION_PORT", "SUBMISSIONS_PORT", "IMAP_PORT", "IMAPS_PORT", "ADMIN_PORT"];
+    let ports =
+        ["RELAY_PORT", "SMTP_PORT", "SUBMISSION_PORT", "SUBMISSIONS_PORT", "IMAP_PORT", "IMAPS_PORT", "ADMIN_PORT"];
     ensure!(!output.status.success());
     ensure!(ports.iter().any(|key| said.contains(server.settings.get(key))), "no port is named: {said}");
     Ok(())
