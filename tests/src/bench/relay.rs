@@ -79,7 +79,7 @@ fn postfix(doors: &Doors, connections: usize, plan: &Plan) -> Result<f64> {
     fill("someone@elsewhere.example", plan, || postfix.user())?;
     // Shows another name than Postfix, which would take it for itself.
     let sink = sink(doors, "CERT_VALID", "KEY_VALID")?;
-    postfix.flush()?;
+    postfix.flush(count(plan))?;
     measured(&sink, connections, plan)
 }
 
