@@ -28,7 +28,7 @@ fn random(state: &mut u64, below: u64) -> u64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r1_what_was_acknowledged_arrives_however_often_the_server_is_killed() {
     let port = free_port();
-    let place = Place::new(port, "data").await;
+    let place = Place::new(port).await;
     let behaviour = Behaviour {
         greeting: "220 mx.clinique.example ESMTP\r\n",
         tls: Tls::Shown(place.made.certificate(Holder::Valid)),

@@ -16,7 +16,6 @@ mod delivered;
 mod killed;
 mod notices;
 mod peer;
-mod postfix;
 mod program;
 mod route;
 mod world;

@@ -20,8 +20,7 @@ pub struct Place {
     pub folder: tempfile::TempDir,
     pub made: DevelopmentTrustSpace,
     pub dns: DnsServer,
-    /// Where A takes mail of other operators.
-    pub relay: u16,
+    relay: u16,
     submissions: u16,
 }
 
@@ -42,8 +41,8 @@ pub fn free_port() -> u16 {
 }
 
 impl Place {
-    /// Mail leaves to hosts at this port, by DATA or BDAT.
-    pub async fn new(peer: u16, transfer: &str) -> Place {
+    /// Mail leaves to hosts at this port.
+    pub async fn new(peer: u16) -> Place {
         net::tls::install_crypto_provider();
         let folder = tempfile::tempdir().unwrap();
         let made = DevelopmentTrustSpace::ensure(&folder.path().join("trust"), &Plan::default()).unwrap();
@@ -66,7 +65,7 @@ impl Place {
              [trust.white_list]\nfile = \"{}\"\nverification = \"unsigned\"\n\
              [trust.revocation]\nfiles = [\"{}\", \"{}\"]\ndistribution_points = false\nocsp = false\n\
              [receiving]\nsender_authentication = \"off\"\n\
-             [relay]\ncertificate = \"operators\"\nport = {peer}\ntransfer = \"{transfer}\"\ndns_servers = [\"{}\"]\n\
+             [relay]\ncertificate = \"operators\"\nport = {peer}\ndns_servers = [\"{}\"]\n\
              allowed_networks = [\"127.0.0.0/8\"]\npause_first_seconds = 1\npause_max_seconds = 1\n\
              [relay.retry]\nfirst_pauses_seconds = [\"1\"]\npause_max_seconds = 1\n",
             ours.server.chain.display(),
